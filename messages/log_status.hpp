@@ -1,0 +1,80 @@
+// The state of one log as SIGUSR1 and the control socket report it. Filled by mirror_log, printed by status.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "messages/identity.hpp"
+
+namespace cmirror {
+
+struct RecoveringRun {
+    Owner owner;
+    RegionNumber first = 0;
+    std::uint64_t count = 0;
+};
+
+struct MarksOfOwner {
+    Owner owner;
+    std::uint64_t count = 0;
+    /// The first few marked regions, lowest first.
+    std::vector<RegionNumber> sample;
+    /// False: the daemon or node that spoke for it is away, its kernel may still write.
+    bool present = true;
+    /// Counts as having marked every region (its marks are not known).
+    bool everything = false;
+};
+
+struct MemberStatus {
+    MemberId id;
+    bool valid = false;
+    bool server = false;
+    bool legacy = false;
+};
+
+struct DeviceStatus {
+    std::string name;
+    bool failed = false;
+    std::string last_error;
+    std::uint64_t writes = 0;
+    std::uint64_t bytes_written = 0;
+};
+
+struct PendingRequest {
+    std::uint32_t seq = 0;
+    std::string type;
+};
+
+struct LogStatus {
+    Uuid uuid;
+    Luid luid = 0;
+    /// A name of the life cycle table, e.g. "active".
+    std::string state;
+    std::string log_type;
+    std::uint64_t region_size_sectors = 0;
+    std::uint64_t region_count = 0;
+    std::uint64_t sync_count = 0;
+    std::uint64_t dirty_count = 0;
+    RegionNumber in_sync_hint = 0;
+    bool quorate = false;
+    /// A full resync has ended with regions that fell out of sync since: suspend and resume on one node recovers them.
+    bool refresh_due = false;
+    std::vector<RecoveringRun> recovering;
+    std::vector<MarksOfOwner> marks;
+    std::vector<MemberStatus> members;
+    std::optional<DeviceStatus> device;
+    std::vector<PendingRequest> pending;
+    std::uint64_t requests = 0;
+    std::uint64_t bad_requests = 0;
+    std::uint64_t rounds = 0;
+};
+
+/// What a gateway or the supervisor adds to a snapshot: a heading and `name=value` counters.
+struct ActorStatus {
+    std::string heading;
+    std::vector<std::pair<std::string, std::string>> fields;
+};
+
+}  // namespace cmirror

@@ -1,0 +1,151 @@
+// The edges as actors see them: narrow interfaces that adapters implement, each with a fake beside the real one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/cluster_message.hpp"
+#include "messages/disk_request.hpp"
+#include "messages/identity.hpp"
+#include "messages/result.hpp"
+
+namespace cmirror {
+
+/// Base of the interfaces: neither copied nor moved.
+class Port {
+  public:
+    Port() = default;
+    Port(const Port&) = delete;
+    Port& operator=(const Port&) = delete;
+    virtual ~Port() = default;
+};
+
+// -- logging ------------------------------------------------------------------------------------
+
+/// syslog's priorities, fewer of them: error failures, warning retries, notice membership and life cycle, info the
+/// rest.
+enum class LogLevel : std::uint8_t { error, warning, notice, info, debug };
+
+/// Where lines go. Never blocks and never throws; a line that cannot be written is counted.
+class LogSink : public Port {
+  public:
+    virtual void write(LogLevel level, std::string_view line) noexcept = 0;
+};
+
+// -- the kernel ---------------------------------------------------------------------------------
+
+/// What one receive call on the kernel's socket brought.
+struct KernelDatagram {
+    enum class Kind : std::uint8_t {
+        from_kernel,
+        foreign,  ///< a sender that is not the kernel: to be dropped and counted
+        overrun,  ///< the receive buffer was full: the kernel lost requests and will ask again
+        none,     ///< nothing to receive at present
+        closed,   ///< the other end is gone for good
+        failed    ///< `code` says why
+    };
+    Kind kind = Kind::none;
+    /// Bytes of the datagram, in the buffer given.
+    std::size_t size = 0;
+    /// Positive errno of `failed`.
+    int code = 0;
+};
+
+class KernelSocket : public Port {
+  public:
+    virtual int descriptor() const = 0;
+    /// Does not block.
+    virtual KernelDatagram receive(std::span<std::byte> buffer) = 0;
+    /// Does not block. 0 or a positive errno (EAGAIN: the kernel will ask again).
+    virtual int send(std::span<const std::byte> frame) = 0;
+};
+
+// -- the cluster --------------------------------------------------------------------------------
+
+/// Outcome of a call to the cluster's services.
+enum class ClusterCall : std::uint8_t {
+    done,
+    try_again,  ///< flow control: nothing was taken, call again later
+    lost,       ///< the service is gone: the connection is to be thrown away
+    refused     ///< this call can never succeed
+};
+
+/// Gets what a connection dispatches, in the cluster's order.
+class GroupEvents {
+  public:
+    virtual void delivered(MemberId sender, std::span<const std::byte> frame) = 0;
+    virtual void changed(Membership membership) = 0;
+
+  protected:
+    ~GroupEvents() = default;
+};
+
+/// One connection to the CPG service: one group at a time.
+class GroupConnection : public Port {
+  public:
+    virtual int descriptor() const = 0;
+    virtual ClusterCall join(const Uuid& group) = 0;
+    virtual ClusterCall leave() = 0;
+    /// Takes the whole frame or nothing.
+    virtual ClusterCall multicast(std::span<const std::byte> frame) = 0;
+    /// Hands at most `events_max` waiting events to `events`; `more` tells whether some may be left.
+    virtual ClusterCall dispatch(GroupEvents& events, std::size_t events_max, bool& more) = 0;
+};
+
+/// The ring's nodes and whether they have quorum, of one ring.
+struct QuorumView {
+    bool quorate = false;
+    std::uint64_t ring = 0;
+    std::vector<NodeId> nodes;
+};
+
+/// The connection to the quorum service.
+class QuorumConnection : public Port {
+  public:
+    virtual int descriptor() const = 0;
+    /// The newest view that waits, or nothing; `call` is how the dispatch went.
+    virtual std::optional<QuorumView> dispatch(ClusterCall& call) = 0;
+};
+
+/// Opens connections. A failure's text says what to do.
+class ClusterProvider : public Port {
+  public:
+    virtual Result<std::unique_ptr<GroupConnection>, std::string> open_group() = 0;
+    virtual Result<std::unique_ptr<QuorumConnection>, std::string> open_quorum() = 0;
+    virtual Result<NodeId, std::string> local_node() = 0;
+};
+
+// -- the log device -----------------------------------------------------------------------------
+
+/// An open log device. Calls block: only the log_device actor makes them.
+class BlockDevice : public Port {
+  public:
+    virtual std::uint64_t size_bytes() const = 0;
+    virtual Result<void, DeviceError> read(std::uint64_t offset, std::span<std::byte> out) = 0;
+    /// Writes and makes durable; the blocks end at the device's end at most.
+    virtual Result<void, DeviceError> write_durably(const DeviceBlocks& blocks) = 0;
+};
+
+class BlockDeviceProvider : public Port {
+  public:
+    /// `name` is `major:minor` or a path; what was opened is checked to be the block device that was named.
+    virtual Result<std::unique_ptr<BlockDevice>, DeviceError> open(std::string_view name) = 0;
+};
+
+// -- signals ------------------------------------------------------------------------------------
+
+/// Signals that were blocked and are read from a descriptor.
+class SignalSource : public Port {
+  public:
+    virtual int descriptor() const = 0;
+    /// The next signal's number, or nothing.
+    virtual std::optional<int> next() = 0;
+};
+
+}  // namespace cmirror
