@@ -21,13 +21,12 @@ std::string what_of(const std::exception_ptr& thrown) {
 }  // namespace
 
 void set_common_handlers(caf::scheduled_actor* self, LogSink& sink) {
-    self->set_default_handler(
-        [&sink](caf::scheduled_actor* actor, caf::message_view& message) -> caf::result<caf::message> {
-            sink.write(LogLevel::error, std::string("internal: ") + actor->name() +
-                                            " dropped an unexpected message of " +
-                                            std::to_string(message.content().size()) + " elements");
-            return caf::make_error(caf::sec::unexpected_message);
-        });
+    self->set_default_handler([&sink](caf::scheduled_actor* actor,
+                                      caf::message_view& message) -> caf::result<caf::message> {
+        sink.write(LogLevel::error, std::string("internal: ") + actor->name() + " dropped an unexpected message of " +
+                                        std::to_string(message.content().size()) + " elements");
+        return caf::make_error(caf::sec::unexpected_message);
+    });
     self->set_down_handler([](caf::scheduled_actor*, caf::down_msg&) {});
     self->set_error_handler([&sink](caf::scheduled_actor* actor, caf::error& error) {
         sink.write(LogLevel::error, std::string("internal: ") + actor->name() + " was sent an error: code " +

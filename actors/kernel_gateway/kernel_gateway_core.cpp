@@ -18,8 +18,8 @@ KernelGatewayCore::Verdict KernelGatewayCore::on_frame(std::span<const std::byte
         ++faults_[kind];
         const auto name = std::string(name_of(bad.fault));
         limiter_.add(lines, LogLevel::warning, name,
-                     "bad request from the kernel (" + name + ", " + std::to_string(frame.size()) + " bytes): " +
-                         (bad.answer_to ? "refused with -EINVAL" : "dropped"),
+                     "bad request from the kernel (" + name + ", " + std::to_string(frame.size()) +
+                         " bytes): " + (bad.answer_to ? "refused with -EINVAL" : "dropped"),
                      now);
         if (!bad.answer_to) return Nothing{};
         ++refused_;

@@ -1,8 +1,8 @@
 #include "actors/log_device/log_device_actor.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/system_messages.hpp>
 #include <caf/stateful_actor.hpp>
+#include <caf/system_messages.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <utility>
 

@@ -35,9 +35,9 @@ Result<DeviceImage, DeviceError> LogDeviceCore::read(std::uint64_t region_count)
     if (region_count > region_count_max || size < device_bytes(region_count)) {
         const auto needed = region_count > region_count_max ? std::string("more than any device")
                                                             : std::to_string(device_bytes(region_count)) + " bytes";
-        return Failure<DeviceError>(DeviceError{
-            ENOSPC, "log device " + name_ + " is too small: it has " + std::to_string(size) + " bytes, a log of " +
-                        std::to_string(region_count) + " regions needs " + needed});
+        return Failure<DeviceError>(DeviceError{ENOSPC, "log device " + name_ + " is too small: it has " +
+                                                            std::to_string(size) + " bytes, a log of " +
+                                                            std::to_string(region_count) + " regions needs " + needed});
     }
     std::vector<std::byte> first(static_cast<std::size_t>(std::min<std::uint64_t>(size, device_block_size)));
     if (auto done = device_->read(0, first); !done) return Failure<DeviceError>(named(done.error(), "read"));

@@ -40,8 +40,10 @@ std::string hexadecimal(Luid luid) {
 /// "12/70 (17.1%)"; 100% only when all are counted.
 std::string share(std::uint64_t part, std::uint64_t whole) {
     if (whole == 0) return "0/0";
-    const auto tenths = part >= whole ? 1000 : static_cast<std::uint64_t>(static_cast<long double>(part) * 1000 /
-                                                                          static_cast<long double>(whole));
+    const auto tenths =
+        part >= whole
+            ? 1000
+            : static_cast<std::uint64_t>(static_cast<long double>(part) * 1000 / static_cast<long double>(whole));
     char percent[16];
     std::snprintf(percent, sizeof percent, "%u.%u%%", static_cast<unsigned>(tenths / 10),
                   static_cast<unsigned>(tenths % 10));
@@ -95,7 +97,8 @@ void add_device(Lines& lines, const LogStatus& log) {
     if (!log.device) return lines.field("device", "none");
     const auto& device = *log.device;
     lines.field("device", device.name + (device.failed ? ": FAILED: " + device.last_error : ": working"));
-    lines.field("device_writes", std::to_string(device.writes) + " (" + std::to_string(device.bytes_written) + " bytes)");
+    lines.field("device_writes",
+                std::to_string(device.writes) + " (" + std::to_string(device.bytes_written) + " bytes)");
 }
 
 void add_pending(Lines& lines, const std::vector<PendingRequest>& pending) {

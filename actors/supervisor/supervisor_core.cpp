@@ -176,10 +176,10 @@ void SupervisorCore::on_signal(int signal, Effects& effects) {
         effects.emplace_back(Stop{});
         return;
     }
-    effects.emplace_back(LogLine{LogLevel::error, std::string(signal_name(signal)) + " ignored: " +
-                                                      std::to_string(count) + (count == 1 ? " log is" : " logs are") +
-                                                      " active: " + names_of_active() +
-                                                      "; remove the mirrors that use them first"});
+    effects.emplace_back(
+        LogLine{LogLevel::error, std::string(signal_name(signal)) + " ignored: " + std::to_string(count) +
+                                     (count == 1 ? " log is" : " logs are") + " active: " + names_of_active() +
+                                     "; remove the mirrors that use them first"});
 }
 
 void SupervisorCore::remember_destroyed(const Instance& instance) {
