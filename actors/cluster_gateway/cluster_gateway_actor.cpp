@@ -215,7 +215,9 @@ ClusterGatewayActor::behavior_type cluster_gateway(Self self, ClusterGatewayConf
             carry_out(self);
         },
         [self](const TimerDue&) {
-            self->state.timer.reset();
+            // One that an earlier one had made superfluous comes while another is under way.
+            auto& timer = self->state.timer;
+            if (timer && *timer <= now_of(self)) timer.reset();
             self->state.core->on_timer(now_of(self), self->state.effects);
             carry_out(self);
         },

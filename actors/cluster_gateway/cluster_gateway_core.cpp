@@ -86,8 +86,8 @@ void ClusterGatewayCore::end(JoinId id, Effects& effects) {
     if (phase != Phase::waiting) effects.emplace_back(CloseGroup{id});
     auto& queue = by_group_.at(group);
     std::erase(queue, id);
-    const auto next = queue.empty() ? std::optional<JoinId>() : queue.front();
-    if (!next) by_group_.erase(group);
+    const JoinId next = queue.empty() ? 0 : queue.front();
+    if (next == 0) by_group_.erase(group);
     // Whatever the reason, the log learns in one way that it is out: a membership without it.
     Membership without{.self = self, .members = {}, .left = {{self, ChangeReason::leave}}, .joined = {}};
     effects.emplace_back(Tell{log, std::move(without)});
@@ -95,7 +95,7 @@ void ClusterGatewayCore::end(JoinId id, Effects& effects) {
         joins_of_log_.erase(log);
         effects.emplace_back(Release{log});
     }
-    if (next && joins_.at(*next).phase == Phase::waiting) begin(*next, effects);
+    if (next != 0 && joins_.at(next).phase == Phase::waiting) begin(next, effects);
 }
 
 void ClusterGatewayCore::rejoin(JoinId id, TimePoint now, Effects& effects) {
