@@ -77,10 +77,13 @@ struct DeviceWritten {
 struct Abandon {};
 /// The time that a log asked to be woken at has come.
 struct TimerDue {};
-/// The log `luid` has ended.
+/// The log `luid` has ended, or has nothing more to tell its kernel.
 struct LogEnded {
     Uuid uuid;
     Luid luid = 0;
+    /// The kernel destroyed the instance (DTR was answered): what it still sends for it is late and is answered with
+    /// success. False: it is unknown from now on and the kernel may create it again.
+    bool destroyed = false;
 };
 /// Requests for `luid` go to `log` from now on.
 template <class Log>
