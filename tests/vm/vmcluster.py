@@ -216,7 +216,7 @@ class Cluster:
     """Virtual machines 1 to `nodes`, their disks and their segment. A context manager: what it starts ends with it."""
 
     def __init__(self, nodes: int = 1, programs: Sequence[str] = (), disks_mib: Sequence[int] = (64, 64, 8),
-                 memory_mib: int = 256, token_ms: int = 3000, kernel: Path | None = None,
+                 memory_mib: int = 448, token_ms: int = 3000, kernel: Path | None = None,
                  files: Mapping[str, str] | None = None):
         """`programs` of this machine are put into /usr/sbin of the nodes; `files` maps paths of the nodes to text.
 
@@ -292,12 +292,14 @@ class Cluster:
         ours, control = socket.socketpair()
         network = self._segment.attach(nodeid)
         console = self._directory / f"console{nodeid}.log"
-        accel = os.environ.get(ACCEL_VARIABLE, "tcg")
+        accel = os.environ.get(ACCEL_VARIABLE) or "tcg"
         command = [
             # The machine ends with the thread that starts it, however that ends.
             need_program("setpriv", "util-linux"), "--pdeathsig", "KILL", "--",
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-            "-accel", "tcg,thread=single,tb-size=128" if accel == "tcg" else accel, "-cpu", "max", "-smp", "1", "-m", str(self.memory_mib),
+            "-accel", "tcg,thread=single,tb-size=128" if accel == "tcg" else accel,
+            "-cpu", "qemu64,+rdrand",  # a plain one: what a richer one could do costs more to emulate than it saves
+            "-smp", "1", "-m", str(self.memory_mib),
             "-kernel", str(kernel_image(self._kernel)), "-initrd", str(self._directory / "initramfs"),
             "-append", f"console=ttyS0 loglevel=4 panic=-1 oops=panic mitigations=off random.trust_cpu=on node={nodeid}",
             "-serial", f"file:{console}",

@@ -30,6 +30,7 @@ SYSTEM_PROGRAMS = {
     "/usr/sbin/corosync-cpgtool": "corosync",
     "/usr/sbin/corosync-quorumtool": "corosync",
     "/usr/sbin/dmsetup": "dmsetup",
+    "/usr/bin/setpriv": "util-linux",
 }
 
 
