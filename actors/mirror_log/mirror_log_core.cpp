@@ -280,7 +280,7 @@ void MirrorLogCore::destroy(const KernelRequest& request, Instant now, Effects& 
     for (const KernelRequest& waiting : std::exchange(leave_requests_, {})) reply(waiting, {}, effects);
     reply(request, {}, effects);
     ended_ = true;
-    effects.emplace_back(EndEffect{});
+    effects.emplace_back(EndEffect{true});
 }
 
 void MirrorLogCore::abandon(Instant, Effects& effects) {
