@@ -143,8 +143,8 @@ void MirrorLogCore::take_confirm(MemberId sender, const Confirm& confirm, Effect
         if (c.origin != self_ || c.token != token_) continue;
         if (confirmer == nullptr || confirmer->id != sender || c.next_seq > outbox_.next_seq()) continue;
         confirmed_by_other_ = std::max(confirmed_by_other_, c.next_seq);
+        if (!is_server()) device_error_ = -c.error;
         if (c.error == 0) continue;
-        device_error_ = -c.error;
         for (const WaitingFlush& flush : std::exchange(flushes_, {})) refuse(flush.request, -c.error, effects);
     }
 }

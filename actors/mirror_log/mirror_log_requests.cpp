@@ -125,6 +125,9 @@ void MirrorLogCore::serve_flush(const KernelRequest& request, Instant now, Effec
     if (const auto* list = std::get_if<RegionList>(&request.payload))
         for (const RegionNumber region : *list) mark(region);
     if (need_ <= confirmed_) return reply(request, {}, effects);
+    // An earlier FLUSH of the same marks failed: whoever confirms is asked to try again.
+    if (!outbox_.has_unsent() && !outbox_.has_undelivered() && flushes_.empty())
+        need_ = outbox_.add({OpKind::confirm, 0, 1}) + 1;
     if (outbox_.has_unsent()) {
         ++rounds_;
         outbox_.send(effects, now);
