@@ -12,7 +12,9 @@ namespace {
 using namespace mirror_log;
 using Self = MirrorLogActor::stateful_pointer<MirrorLogState>;
 
-Instant now(Self self) { return self->clock().now().time_since_epoch(); }
+Instant now(Self self) {
+    return self->clock().now().time_since_epoch();
+}
 
 /// Carries one effect out.
 struct Perform {
@@ -51,7 +53,8 @@ struct Perform {
 
 void perform(Self self) {
     auto& state = self->state;
-    for (Effect& effect : state.effects) std::visit(Perform{self, state}, effect);
+    for (Effect& effect : state.effects)
+        std::visit(Perform{self, state}, effect);
     state.effects.clear();
 }
 
@@ -83,15 +86,16 @@ MirrorLogActor::behavior_type mirror_log_actor(Self self, MirrorLogConfig config
     using Core = MirrorLogCore;
     return {
         on<KernelRequest>(self, [](Core& c, const auto& m, Instant at, Effects& out) { c.request(m, at, out); }),
-        on<Delivered>(self, [](Core& c, const auto& m, Instant at,
-                               Effects& out) { c.delivered(m.sender, *m.message, at, out); }),
+        on<Delivered>(
+            self, [](Core& c, const auto& m, Instant at, Effects& out) { c.delivered(m.sender, *m.message, at, out); }),
         on<Membership>(self, [](Core& c, const auto& m, Instant at, Effects& out) { c.membership(m, at, out); }),
-        on<QuorumChanged>(self, [](Core& c, const auto& m, Instant at, Effects& out) {
-            c.quorum(QuorumView{m.quorate, m.ring, m.nodes}, at, out);
-        }),
+        on<QuorumChanged>(self,
+                          [](Core& c, const auto& m, Instant at, Effects& out) {
+                              c.quorum(QuorumView{m.quorate, m.ring, m.nodes}, at, out);
+                          }),
         on<ClusterLost>(self, [](Core& c, const auto&, Instant at, Effects& out) { c.cluster_lost(at, out); }),
-        on<DeviceOpened>(self, [](Core& c, const auto& m, Instant at,
-                                  Effects& out) { c.device_opened(m.size_bytes, at, out); }),
+        on<DeviceOpened>(
+            self, [](Core& c, const auto& m, Instant at, Effects& out) { c.device_opened(m.size_bytes, at, out); }),
         on<DeviceRead>(self, [](Core& c, const auto& m, Instant at, Effects& out) { c.device_read(m.image, at, out); }),
         on<DeviceWritten>(self, [](Core& c, const auto& m, Instant at,
                                    Effects& out) { c.device_written(m.write, m.outcome, at, out); }),

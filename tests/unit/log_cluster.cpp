@@ -228,8 +228,12 @@ void LogCluster::lose(const std::vector<NodeId>& ids, ChangeReason reason) {
     tell_quorum();
 }
 
-void LogCluster::kill(NodeId id) { lose({id}, ChangeReason::process_down); }
-void LogCluster::crash(NodeId id) { lose({id}, ChangeReason::node_down); }
+void LogCluster::kill(NodeId id) {
+    lose({id}, ChangeReason::process_down);
+}
+void LogCluster::crash(NodeId id) {
+    lose({id}, ChangeReason::node_down);
+}
 
 LogCluster::Node& LogCluster::restart(NodeId id, bool new_boot) {
     const Luid luid = nodes_.at(id)->luid;
@@ -251,7 +255,8 @@ LogCluster::Node& LogCluster::restart(NodeId id, bool new_boot) {
 
 RegionList LogCluster::regions(std::initializer_list<RegionNumber> list) {
     RegionList all;
-    for (const RegionNumber region : list) all.push_back(region);
+    for (const RegionNumber region : list)
+        all.push_back(region);
     return all;
 }
 
