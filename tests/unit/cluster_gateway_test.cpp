@@ -254,7 +254,9 @@ TEST_F(ClusterGatewayCoreTest, the_queue_is_bounded_in_bytes_too) {
     multicast(7);
     core.on_multicast_called(1, ClusterCall::try_again, now, effects);
     take();
-    core.multicast(uuid("log"), 7, StateChunk{1, 0, std::vector<std::byte>(5000)}, now, effects);
+    StateChunk chunk;
+    chunk.compressed.resize(5000);
+    core.multicast(uuid("log"), 7, chunk, now, effects);
     EXPECT_EQ(take(), (Words{"close 1", "tell 7 lost"}));
 }
 
