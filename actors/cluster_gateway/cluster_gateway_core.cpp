@@ -195,7 +195,7 @@ void ClusterGatewayCore::on_quorum(QuorumView view, Effects& effects) {
     reconnect_backoff_.reset();
     quorum_ = std::move(view);
     for (const auto& [id, join] : joins_)
-        if (join.phase == Phase::member || join.phase == Phase::leaving) effects.emplace_back(Tell{join.log, *quorum_});
+        if (join.phase == Phase::member && !join.leave_wanted) effects.emplace_back(Tell{join.log, *quorum_});
 }
 
 void ClusterGatewayCore::on_lost(const std::string& what, TimePoint now, Effects& effects) {
