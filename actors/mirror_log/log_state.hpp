@@ -62,7 +62,9 @@ struct StateChanges {
     std::vector<Owner> nothing_to_do;
     /// Regions that became wanted: warm marks on them are to be given up.
     std::vector<RegionNumber> wanted;
-    /// Regions that someone waits for while they are granted: a run's owner gives back what it has not started.
+    /// Granted regions that a kernel waits for: a run's owner recovers them next.
+    std::vector<RegionNumber> preferred;
+    /// Granted regions that a mark waits for: a run's owner gives them back if it has not started them.
     std::vector<RegionNumber> waited_for;
     /// Owners whose marks became out of sync because they are gone or left without clearing.
     std::vector<Owner> writers_lost;
@@ -174,6 +176,8 @@ class LogState {
     void set_clean(RegionNumber region, bool value);
     void toggled(std::uint64_t kind, RegionNumber region, std::uint64_t who = 0);
     Member* find(MemberId id);
+    template <class In>
+    void load_owners(In& in);
     void find_orphans();
     void drop_ask(Owner owner);
     void drop_held(Owner owner);

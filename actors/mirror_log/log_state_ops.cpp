@@ -37,6 +37,11 @@ void LogState::apply_one(const Member& member, std::uint64_t seq, const Op& op, 
             drop_ask(owner);
             asks_.push_back({owner, std::max<std::uint64_t>(op.count, 1)});
             return;
+        case OpKind::withdraw:
+            drop_ask(owner);
+            return;
+        case OpKind::confirm:
+            return;
         case OpKind::presuspend:
             presuspend(owner);
             return;
@@ -156,7 +161,6 @@ void LogState::make_stale(RegionNumber region) {
 }
 
 void LogState::release(Owner owner, RegionNumber first, std::uint64_t count) {
-    drop_ask(owner);
     const std::map<RegionNumber, Run> runs = grants_.runs();
     for (const auto& [start, run] : runs) {
         if (run.owner != owner) continue;
@@ -168,10 +172,7 @@ void LogState::release(Owner owner, RegionNumber first, std::uint64_t count) {
 
 void LogState::prioritise(RegionNumber region, StateChanges& changes) {
     if (sync_.test(region)) return;
-    if (grants_.granted_to(region)) {
-        changes.waited_for.push_back(region);
-        return;
-    }
+    if (grants_.granted_to(region)) changes.preferred.push_back(region);
     if (priority_.size() < priority_max && priority_set_.insert(region).second) priority_.push_back(region);
 }
 

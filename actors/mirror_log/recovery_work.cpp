@@ -10,6 +10,14 @@ bool RecoveryWork::startable(RegionNumber region) const {
 
 std::optional<RegionNumber> RecoveryWork::next(const GrantTable& grants, Owner owner, Instant now) {
     if (current_) return current_;
+    while (!preferred_.empty()) {
+        const RegionNumber region = preferred_.front();
+        preferred_.pop_front();
+        if (grants.granted_to(region) != owner || !startable(region)) continue;
+        current_ = region;
+        started_ = now;
+        return current_;
+    }
     for (const auto& [first, run] : grants.runs()) {
         if (run.owner != owner) continue;
         for (RegionNumber region = first; region < run.end(); ++region) {
@@ -45,8 +53,14 @@ bool RecoveryWork::ended(RegionNumber region, Instant now) {
     return true;
 }
 
+void RecoveryWork::prefer(RegionNumber region) {
+    constexpr std::size_t preferred_max = 64;
+    if (preferred_.size() < preferred_max) preferred_.push_back(region);
+}
+
 void RecoveryWork::stop() {
     current_.reset();
+    preferred_.clear();
     finished_.clear();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <set>
 #include <vector>
@@ -31,6 +32,8 @@ class RecoveryWork {
 
     /// The kernel reported on the region, well or ill. True if it was the current one.
     bool ended(RegionNumber region, Instant now);
+    /// A kernel waits for the region: if it is one of ours, it comes next.
+    void prefer(RegionNumber region);
     /// The kernel gave up what it was given (PRESUSPEND).
     void stop();
     /// Can the region be given back? Then it will not be handed to the kernel any more.
@@ -49,6 +52,8 @@ class RecoveryWork {
     Instant started_{};
     /// Done or given back, and still granted as far as the group has heard.
     std::set<RegionNumber> finished_;
+    /// To be recovered before the others, first come first.
+    std::deque<RegionNumber> preferred_;
     std::uint64_t run_length_ = 1;
 };
 
