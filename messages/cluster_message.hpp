@@ -49,6 +49,7 @@ enum class OpKind : std::uint8_t {
     node_gone = 12,       ///< proof that the node `region` is gone: its marks become "writer died"
     resumed = 13,         ///< the instance was really resumed: its failed recoveries may be tried again
     confirm = 14,         ///< nothing but the wish to have all before it confirmed
+    withdraw = 15,        ///< takes a want_work back that has got no region yet
 };
 
 /// `region` and `count` name the regions region .. region + count - 1 where the kind speaks of regions.
