@@ -40,8 +40,8 @@ struct LoopCounters {
 /// sets 256 KiB, lock_memory()). Between two looks at the descriptors it does a bounded amount of work, whatever the
 /// actors send each other.
 ///
-/// Configuration: `event-loop.spin-us` (integer, default 0): how long to look at the descriptors before blocking. Hides
-/// wake-ups across processors at the cost of processor time.
+/// Configuration: `event-loop.spin-us` (std::int64_t, default 0), set with caf::put(config.content, ...): how long to
+/// look at the descriptors before blocking. Hides wake-ups across processors at the cost of processor time.
 class EventLoop final : public caf::scheduler::abstract_coordinator, public FdWatcher {
   public:
     /// Messages one actor handles before the next one has its turn.
@@ -51,7 +51,7 @@ class EventLoop final : public caf::scheduler::abstract_coordinator, public FdWa
     /// Timers fired between two looks at the descriptors.
     static constexpr std::size_t timers_per_turn_max = 256;
     /// Turns that are left to what still runs when the system ends; what remains is thrown away.
-    static constexpr std::size_t final_turns_max = 1024;
+    static constexpr std::size_t final_turns_max = 64;
 
     explicit EventLoop(caf::actor_system& system);
     ~EventLoop() override;
@@ -75,6 +75,7 @@ class EventLoop final : public caf::scheduler::abstract_coordinator, public FdWa
     bool in_loop() const { return std::this_thread::get_id() == thread_id_.load(std::memory_order_relaxed); }
     /// May be called from any thread.
     LoopCounters counters() const;
+    std::chrono::microseconds spin() const { return spin_; }
 
     caf::actor_clock& clock() noexcept override { return clock_; }
 
