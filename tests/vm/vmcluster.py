@@ -57,7 +57,7 @@ hostname node$node
 ip link set lo up; ip link set eth0 up; ip addr add 10.11.0.$node/24 dev eth0
 echo "root:x:0:0:root:/:/bin/sh" >/etc/passwd; echo "root:x:0:" >/etc/group
 echo "127.0.0.1 localhost" >/etc/hosts; echo "10.11.0.$node node$node" >>/etc/hosts
-syslogd -s 0 -O /var/log/messages
+syslogd -O /var/log/messages
 mkdir -p /tmp/jobs
 exec 3<>/dev/hvc0
 stty -F /dev/hvc0 raw -echo
