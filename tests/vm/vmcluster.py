@@ -57,6 +57,7 @@ hostname node$node
 ip link set lo up; ip link set eth0 up; ip addr add 10.11.0.$node/24 dev eth0
 echo "root:x:0:0:root:/:/bin/sh" >/etc/passwd; echo "root:x:0:" >/etc/group
 echo "127.0.0.1 localhost" >/etc/hosts; echo "10.11.0.$node node$node" >>/etc/hosts
+echo 512 >/proc/sys/net/unix/max_dgram_qlen  # as systemd has it
 syslogd -O /var/log/messages
 mkdir -p /tmp/jobs
 exec 3<>/dev/hvc0
