@@ -20,22 +20,7 @@ namespace {
 /// A loop device on a file in a folder that goes away with it.
 class LoopDevice {
   public:
-    explicit LoopDevice(std::uint64_t size_bytes) {
-        std::string pattern = "/tmp/cmirror-loop-XXXXXX";
-        if (::mkdtemp(pattern.data()) == nullptr) return fail("mkdtemp");
-        folder = pattern;
-        const UniqueFd file{::open((folder + "/image").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-        if (!file.is_open() || ::ftruncate(file.get(), static_cast<off_t>(size_bytes)) != 0) return fail("image");
-        const UniqueFd control{::open("/dev/loop-control", O_RDWR | O_CLOEXEC)};
-        if (!control.is_open()) return fail("/dev/loop-control (module loop, root)");
-        // Another process may be quicker to take the free one.
-        for (int attempt = 0; attempt < 20 && !loop_.is_open(); ++attempt)
-            take(::ioctl(control.get(), LOOP_CTL_GET_FREE), file.get());
-        if (!loop_.is_open()) return fail("LOOP_SET_FD");
-        struct stat status {};
-        ::fstat(loop_.get(), &status);
-        number = std::to_string(::major(status.st_rdev)) + ":" + std::to_string(::minor(status.st_rdev));
-    }
+    explicit LoopDevice(std::uint64_t size_bytes) { attach(size_bytes); }
     LoopDevice(const LoopDevice&) = delete;
     LoopDevice& operator=(const LoopDevice&) = delete;
     ~LoopDevice() {
@@ -55,14 +40,28 @@ class LoopDevice {
     std::string folder, path, number;
 
   private:
+    void attach(std::uint64_t size_bytes) {
+        std::string pattern = "/tmp/cmirror-loop-XXXXXX";
+        if (::mkdtemp(pattern.data()) == nullptr) return fail("mkdtemp");
+        folder = pattern;
+        const UniqueFd file{::open((folder + "/image").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+        if (!file.is_open() || ::ftruncate(file.get(), static_cast<off_t>(size_bytes)) != 0) return fail("image");
+        const UniqueFd control{::open("/dev/loop-control", O_RDWR | O_CLOEXEC)};
+        if (!control.is_open()) return fail("/dev/loop-control (module loop, root)");
+        // Another process may be quicker to take the free one.
+        for (int attempt = 0; attempt < 20 && !loop_.is_open(); ++attempt)
+            take(::ioctl(control.get(), LOOP_CTL_GET_FREE), file.get());
+        if (!loop_.is_open()) return fail("LOOP_SET_FD");
+        struct stat status {};
+        ::fstat(loop_.get(), &status);
+        number = std::to_string(::major(status.st_rdev)) + ":" + std::to_string(::minor(status.st_rdev));
+    }
     void take(int free, int file) {
         path = "/dev/loop" + std::to_string(free);
         UniqueFd loop{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
         if (loop.is_open() && ::ioctl(loop.get(), LOOP_SET_FD, file) == 0) loop_ = std::move(loop);
     }
-    static void fail(const char* what) {
-        ADD_FAILURE() << "no loop device: " << what << ": " << std::strerror(errno);
-    }
+    static void fail(const char* what) { ADD_FAILURE() << "no loop device: " << what << ": " << std::strerror(errno); }
     UniqueFd loop_;
 };
 
@@ -92,7 +91,9 @@ class BlockDeviceTests : public ::testing::Test {
     std::unique_ptr<BlockDevice> device;
 };
 
-TEST_F(BlockDeviceTests, size_is_the_device_s) { EXPECT_EQ(device->size_bytes(), size); }
+TEST_F(BlockDeviceTests, size_is_the_device_s) {
+    EXPECT_EQ(device->size_bytes(), size);
+}
 
 TEST_F(BlockDeviceTests, device_is_found_by_its_number) {
     const auto by_number = provider.open(loop.number);
@@ -101,7 +102,8 @@ TEST_F(BlockDeviceTests, device_is_found_by_its_number) {
 }
 
 TEST_F(BlockDeviceTests, written_blocks_are_on_the_device) {
-    const auto outcome = device->write_durably({block(4096, 4096, 'a'), block(8192, 4096, 'b'), block(65536, 4096, 'c')});
+    const auto outcome =
+        device->write_durably({block(4096, 4096, 'a'), block(8192, 4096, 'b'), block(65536, 4096, 'c')});
     ASSERT_TRUE(outcome.has_value()) << outcome.error().text;
     EXPECT_EQ(read(4095, 2), std::string("\0a", 2));
     EXPECT_EQ(read(8191, 2), "ab");
@@ -115,8 +117,13 @@ TEST_F(BlockDeviceTests, reads_at_any_offset_and_length_give_what_is_there) {
         blocks.push_back(block(i * 4096, 4096, static_cast<char>('A' + i % 26)));
     ASSERT_TRUE(device->write_durably(blocks).has_value());
     const auto image = loop.image();
-    for (const auto& [offset, bytes] : {std::pair<std::size_t, std::size_t>{0, size}, {1, 1}, {511, 2}, {4095, 131'073},
-                                        {131'071, 262'144}, {size - 1, 1}, {size, 0}})
+    for (const auto& [offset, bytes] : {std::pair<std::size_t, std::size_t>{0, size},
+                                        {1, 1},
+                                        {511, 2},
+                                        {4095, 131'073},
+                                        {131'071, 262'144},
+                                        {size - 1, 1},
+                                        {size, 0}})
         EXPECT_EQ(read(offset, bytes), image.substr(offset, bytes)) << offset << "+" << bytes;
 }
 
@@ -147,7 +154,9 @@ TEST_F(BlockDeviceTests, device_that_shrank_gives_an_error) {
     EXPECT_FALSE(device->write_durably({block(8192, 4096, 'x')}).has_value());
 }
 
-TEST_F(BlockDeviceTests, no_bytes_are_no_write) { EXPECT_TRUE(device->write_durably({}).has_value()); }
+TEST_F(BlockDeviceTests, no_bytes_are_no_write) {
+    EXPECT_TRUE(device->write_durably({}).has_value());
+}
 
 TEST_F(BlockDeviceTests, regular_file_is_not_a_device) {
     const auto opened = provider.open(loop.folder + "/image");

@@ -56,7 +56,9 @@ struct Member {
     ClusterCall say(const std::string& text) { return connection->multicast(std::as_bytes(std::span{text})); }
 };
 
-Uuid uuid(const std::string& text) { return *Uuid::from_text(text); }
+Uuid uuid(const std::string& text) {
+    return *Uuid::from_text(text);
+}
 
 /// Connects on `node`; flow control while a ring forms is waited out by asking again.
 Member join(test::CorosyncCluster& cluster, NodeId node, const std::string& group) {

@@ -87,9 +87,9 @@ void CorosyncCluster::make_network(NodeId node) {
     const auto here = "ip link add v" + number + " type veth peer name eth0 netns " + node_path(network) +
                       " && ip link set v" + number + " master br0 up";
     shell(here);
-    const pid_t child =
-        spawn(node, {"sh", "-c", "ip link set lo up && ip addr add 10.77.0." + number + "/24 dev eth0 && " +
-                                     "ip link set eth0 up"});
+    const pid_t child = spawn(
+        node, {"sh", "-c",
+               "ip link set lo up && ip addr add 10.77.0." + number + "/24 dev eth0 && " + "ip link set eth0 up"});
     int status = 0;
     ::waitpid(child, &status, 0);
     if (status != 0) give_up("cannot set the address of node " + number);
@@ -192,8 +192,12 @@ void CorosyncCluster::kill(NodeId node) {
     reap(node);
 }
 
-void CorosyncCluster::pause(NodeId node) { signal(node, SIGSTOP); }
-void CorosyncCluster::resume(NodeId node) { signal(node, SIGCONT); }
+void CorosyncCluster::pause(NodeId node) {
+    signal(node, SIGSTOP);
+}
+void CorosyncCluster::resume(NodeId node) {
+    signal(node, SIGCONT);
+}
 
 void CorosyncCluster::disconnect(NodeId node) {
     require(::setns(base_network_.get(), CLONE_NEWNET) == 0, "cannot enter the base network");
