@@ -48,6 +48,8 @@ enum class OpKind : std::uint8_t {
     not_clean = 11,       ///< the log device says otherwise: a take-over's merge
     node_gone = 12,       ///< proof that the node `region` is gone: its marks become "writer died"
     resumed = 13,         ///< the instance was really resumed: its failed recoveries may be tried again
+    confirm = 14,         ///< nothing but the wish to have all before it confirmed
+    withdraw = 15,        ///< takes a want_work back that has got no region yet
 };
 
 /// `region` and `count` name the regions region .. region + count - 1 where the kind speaks of regions.
@@ -86,6 +88,8 @@ struct Confirmation {
     MemberId origin;
     JoinToken token = 0;
     std::uint64_t next_seq = 0;
+    /// 0, or the negative errno with which the log device failed: ops from next_seq on are not durable.
+    std::int32_t error = 0;
 
     friend bool operator==(const Confirmation&, const Confirmation&) = default;
 };
@@ -98,8 +102,6 @@ struct Confirm {
 /// The point in the total order that the state in the following chunks of this sender describes.
 struct StateBegin {
     std::uint64_t transfer = 0;
-    std::uint64_t raw_size = 0;
-    std::uint32_t chunk_count = 0;
 
     friend bool operator==(const StateBegin&, const StateBegin&) = default;
 };
@@ -108,6 +110,8 @@ struct StateBegin {
 struct StateChunk {
     std::uint64_t transfer = 0;
     std::uint32_t index = 0;
+    /// Number of chunks of this transfer.
+    std::uint32_t count = 0;
     std::vector<std::byte> compressed;
 
     friend bool operator==(const StateChunk&, const StateChunk&) = default;

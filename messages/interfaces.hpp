@@ -32,7 +32,8 @@ struct QuorumChanged {
     std::uint64_t ring = 0;
     std::vector<NodeId> nodes;
 };
-/// corosync is gone; the group is joined again without being asked when it is back.
+/// This join is over: corosync is gone, or takes no more messages. The group is joined again without being asked as
+/// soon as that is possible; what was multicast and not delivered before this is not sent again.
 struct ClusterLost {};
 /// Be a member of the group; membership and messages go to `log`.
 template <class Log>
@@ -40,7 +41,8 @@ struct BasicJoinGroup {
     Uuid group;
     Log log;
 };
-/// Leave it. The leave is complete when a membership without us was delivered; a later join waits for that.
+/// Leave it, once all earlier Multicasts are out. The log hears nothing more of this join but one membership without
+/// us, which completes the leave (also when corosync is lost meanwhile); a later join waits for that.
 struct LeaveGroup {
     Uuid group;
     Luid luid = 0;
@@ -77,10 +79,13 @@ struct DeviceWritten {
 struct Abandon {};
 /// The time that a log asked to be woken at has come.
 struct TimerDue {};
-/// The log `luid` has ended.
+/// The log `luid` has ended, or has nothing more to tell its kernel.
 struct LogEnded {
     Uuid uuid;
     Luid luid = 0;
+    /// The kernel destroyed the instance (DTR was answered): what it still sends for it is late and is answered with
+    /// success. False: it is unknown from now on and the kernel may create it again.
+    bool destroyed = false;
 };
 /// Requests for `luid` go to `log` from now on.
 template <class Log>

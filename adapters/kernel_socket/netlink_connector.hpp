@@ -16,7 +16,8 @@ namespace cmirror {
 struct KernelSocketFailure {
     enum class Step : std::uint8_t {
         socket,  ///< no socket of that kind can be had
-        bind     ///< the socket cannot be bound, or may not join the kernel's group
+        bind,    ///< the socket cannot be bound
+        group    ///< it may not join the kernel's multicast group
     };
     Step step = Step::socket;
     /// Positive errno.

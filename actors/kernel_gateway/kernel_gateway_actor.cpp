@@ -1,0 +1,104 @@
+#include "actors/kernel_gateway/kernel_gateway_actor.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <span>
+#include <utility>
+
+#include "actors/common/actor_basics.hpp"
+#include "messages/invariant.hpp"
+
+namespace cmirror {
+namespace {
+
+using Self = KernelGatewayActor::stateful_pointer<KernelGatewayState>;
+
+/// Datagrams received before other actors get their turn.
+constexpr int datagrams_per_turn = 64;
+
+TimePoint now_of(Self self) {
+    return self->clock().now();
+}
+
+void send_frame(Self self, std::size_t size) {
+    auto& state = self->state;
+    CMIRROR_INVARIANT(size > 0 && size <= state.reply.size());
+    const int code = state.config.socket->send(std::span(state.reply).first(size));
+    state.core->on_sent(code, now_of(self), state.lines);
+}
+
+void carry_out(Self self, KernelGatewayCore::Verdict verdict) {
+    auto& state = self->state;
+    if (auto* refuse = std::get_if<KernelGatewayCore::Refuse>(&verdict)) {
+        send_frame(self, pack_kernel_refusal(refuse->address, state.reply));
+    } else if (auto* unknown = std::get_if<KernelGatewayCore::ToSupervisor>(&verdict)) {
+        self->send(state.config.supervisor, std::move(unknown->request));
+    } else if (auto* known = std::get_if<KernelGatewayCore::ToLog>(&verdict)) {
+        CMIRROR_INVARIANT(known->slot < state.logs.size());
+        self->send(state.logs[known->slot], std::move(known->request));
+    }
+}
+
+void receive_some(Self self, int descriptor) {
+    using Kind = KernelDatagram::Kind;
+    auto& state = self->state;
+    for (int received = 0; received < datagrams_per_turn; ++received) {
+        const auto datagram = state.config.socket->receive(state.received);
+        if (datagram.kind == Kind::from_kernel) {
+            const auto frame = std::span<const std::byte>(state.received).first(datagram.size);
+            carry_out(self, state.core->on_frame(frame, now_of(self), state.lines));
+            continue;
+        }
+        state.core->on_no_frame(datagram, now_of(self), state.lines);
+        // Nothing can come any more, and a closed descriptor that stays armed makes the loop spin.
+        if (datagram.kind == Kind::closed) return state.config.watcher->unwatch(descriptor);
+        if (datagram.kind == Kind::none || datagram.kind == Kind::failed)
+            return state.config.watcher->rearm(descriptor);
+    }
+    self->send(self, descriptor_ready_atom::value, descriptor);
+}
+
+void add_route(Self self, const RouteAdded& route) {
+    auto& state = self->state;
+    const auto slot = state.core->add_route(route.uuid, route.luid, state.lines);
+    if (!slot) return;
+    if (*slot >= state.logs.size()) state.logs.resize(*slot + 1);
+    state.logs[*slot] = route.log;
+}
+
+}  // namespace
+
+KernelGatewayActor::behavior_type kernel_gateway(Self self, KernelGatewayConfig config) {
+    CMIRROR_INVARIANT(config.socket != nullptr && config.watcher != nullptr && config.sink != nullptr);
+    set_common_handlers(self, *config.sink);
+    auto& state = self->state;
+    state.core.emplace(config.routes_max);
+    state.config = std::move(config);
+    state.config.watcher->watch(state.config.socket->descriptor(), caf::actor_cast<caf::actor>(self));
+    const auto flush_lines = [self] { write_lines(*self->state.config.sink, self->state.lines); };
+    return {
+        [self, flush_lines](descriptor_ready_atom, int descriptor) {
+            receive_some(self, descriptor);
+            flush_lines();
+        },
+        [self, flush_lines](const KernelReply& reply) {
+            send_frame(self, pack_kernel_reply(reply, self->state.reply));
+            flush_lines();
+        },
+        [self, flush_lines](const RouteAdded& route) {
+            add_route(self, route);
+            flush_lines();
+        },
+        [self](const RouteRemoved& route) {
+            if (const auto slot = self->state.core->remove_route(route.luid)) self->state.logs[*slot] = nullptr;
+        },
+        [self](const Shutdown&) {
+            self->state.config.watcher->unwatch(self->state.config.socket->descriptor());
+            self->quit();
+        },
+        [self](const StatusQuery&) { return self->state.core->status(); },
+    };
+}
+
+}  // namespace cmirror

@@ -1,0 +1,39 @@
+// The shell of the kernel gateway: receives requests, passes them on, sends replies.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "actors/kernel_gateway/kernel_gateway_core.hpp"
+#include "messages/interfaces.hpp"
+
+namespace cmirror {
+
+struct KernelGatewayConfig {
+    /// Both outlive the actor system.
+    KernelSocket* socket = nullptr;
+    FdWatcher* watcher = nullptr;
+    LogSink* sink = nullptr;
+    SupervisorActor supervisor;
+    /// As many as the supervisor has logs at most.
+    std::size_t routes_max = 1024;
+};
+
+struct KernelGatewayState {
+    static constexpr const char* name = "kernel_gateway";
+
+    KernelGatewayConfig config;
+    std::optional<KernelGatewayCore> core;
+    /// By RouteSlot.
+    std::vector<MirrorLogActor> logs;
+    std::array<std::byte, kernel_frame_size_max> received{};
+    std::array<std::byte, kernel_frame_size_max> reply{};
+    LogLines lines;
+};
+
+/// Watches the socket from its start until Shutdown.
+KernelGatewayActor::behavior_type kernel_gateway(KernelGatewayActor::stateful_pointer<KernelGatewayState> self,
+                                                 KernelGatewayConfig config);
+
+}  // namespace cmirror

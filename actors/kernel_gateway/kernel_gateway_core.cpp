@@ -1,0 +1,131 @@
+#include "actors/kernel_gateway/kernel_gateway_core.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "messages/invariant.hpp"
+
+namespace cmirror {
+
+KernelGatewayCore::Verdict KernelGatewayCore::on_frame(std::span<const std::byte> frame, TimePoint now,
+                                                       LogLines& lines) {
+    auto unpacked = unpack_kernel_request(frame);
+    if (!unpacked) {
+        const auto& bad = unpacked.error();
+        const auto kind = static_cast<std::size_t>(bad.fault);
+        CMIRROR_INVARIANT(kind < fault_kinds);
+        ++faults_[kind];
+        const auto name = std::string(name_of(bad.fault));
+        limiter_.add(lines, LogLevel::warning, name,
+                     "bad request from the kernel (" + name + ", " + std::to_string(frame.size()) +
+                         " bytes): " + (bad.answer_to ? "refused with -EINVAL" : "dropped"),
+                     now);
+        if (!bad.answer_to) return Nothing{};
+        ++refused_;
+        return Refuse{*bad.answer_to};
+    }
+    ++requests_;
+    auto& request = *unpacked;
+    // A CTR may replace the instance that had this luid before: the supervisor decides (spec/kernel.md, "Transport").
+    if (request.type == RequestType::ctr) return ToSupervisor{std::move(request)};
+    const auto route = routes_.find(request.luid);
+    if (route == routes_.end() || route->second.uuid != request.uuid) return ToSupervisor{std::move(request)};
+    return ToLog{route->second.slot, std::move(request)};
+}
+
+void KernelGatewayCore::on_no_frame(const KernelDatagram& datagram, TimePoint now, LogLines& lines) {
+    using Kind = KernelDatagram::Kind;
+    CMIRROR_INVARIANT(datagram.kind != Kind::from_kernel);
+    switch (datagram.kind) {
+        case Kind::foreign:
+            ++foreign_;
+            limiter_.add(lines, LogLevel::warning, "foreign sender",
+                         "dropped a connector message that did not come from the kernel", now);
+            return;
+        case Kind::overrun:
+            ++overruns_;
+            limiter_.add(lines, LogLevel::warning, "receive overrun",
+                         "the kernel socket's receive buffer was full, requests were lost: the kernel repeats them",
+                         now);
+            return;
+        case Kind::closed:
+            lines.push_back({LogLevel::error, "the kernel socket was closed by its other end: no more requests"});
+            return;
+        case Kind::failed:
+            ++receive_errors_;
+            limiter_.add(lines, LogLevel::error, "receive error",
+                         std::string("cannot receive from the kernel socket: ") + std::strerror(datagram.code), now);
+            return;
+        case Kind::from_kernel:
+        case Kind::none:
+            return;
+    }
+}
+
+void KernelGatewayCore::on_sent(int code, TimePoint now, LogLines& lines) {
+    if (code == 0) {
+        ++replies_;
+        return;
+    }
+    // The kernel asks again after 15 s, so a reply that could not be sent is not kept.
+    const bool busy = code == EAGAIN || code == ENOBUFS;
+    ++(busy ? busy_ : send_errors_);
+    limiter_.add(lines, busy ? LogLevel::warning : LogLevel::error, busy ? "send busy" : "send error",
+                 std::string("cannot send a reply to the kernel: ") + std::strerror(code) + "; it will ask again", now);
+}
+
+std::optional<RouteSlot> KernelGatewayCore::add_route(const Uuid& uuid, Luid luid, LogLines& lines) {
+    if (const auto known = routes_.find(luid); known != routes_.end()) {
+        known->second.uuid = uuid;
+        return known->second.slot;
+    }
+    if (routes_.size() >= routes_max_) {
+        lines.push_back({LogLevel::error, "internal: no room for a route to log " + std::string(uuid.text())});
+        return std::nullopt;
+    }
+    RouteSlot slot = slots_used_;
+    if (free_slots_.empty()) {
+        ++slots_used_;
+    } else {
+        slot = free_slots_.back();
+        free_slots_.pop_back();
+    }
+    routes_.emplace(luid, Route{uuid, slot});
+    CMIRROR_INVARIANT(slots_used_ <= routes_max_);
+    return slot;
+}
+
+std::optional<RouteSlot> KernelGatewayCore::remove_route(Luid luid) {
+    const auto found = routes_.find(luid);
+    if (found == routes_.end()) return std::nullopt;
+    const auto slot = found->second.slot;
+    routes_.erase(found);
+    free_slots_.push_back(slot);
+    CMIRROR_INVARIANT(routes_.size() + free_slots_.size() == slots_used_);
+    return slot;
+}
+
+ActorStatus KernelGatewayCore::status() const {
+    ActorStatus status{.heading = "KERNEL COMPONENT DEBUGGING::", .fields = {}};
+    const auto add = [&status](std::string name, std::uint64_t value) {
+        status.fields.emplace_back(std::move(name), std::to_string(value));
+    };
+    add("routes", routes_.size());
+    add("requests", requests_);
+    add("replies", replies_);
+    add("refused", refused_);
+    add("foreign", foreign_);
+    add("overruns", overruns_);
+    add("receive_errors", receive_errors_);
+    add("send_busy", busy_);
+    add("send_errors", send_errors_);
+    for (std::size_t kind = 0; kind < fault_kinds; ++kind) {
+        if (faults_[kind] == 0) continue;
+        auto name = "fault " + std::string(name_of(static_cast<KernelFrameFault>(kind)));
+        add(std::move(name), faults_[kind]);
+    }
+    return status;
+}
+
+}  // namespace cmirror

@@ -1,0 +1,83 @@
+// What happens to a datagram of the kernel's socket: dropped, refused, or sent to whoever answers it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "actors/common/log_line.hpp"
+#include "messages/identity.hpp"
+#include "messages/kernel_request.hpp"
+#include "messages/log_status.hpp"
+#include "messages/ports.hpp"
+#include "messages/wire_kernel.hpp"
+
+namespace cmirror {
+
+/// Place of a log's handle in the shell's table; used again once its route was removed.
+using RouteSlot = std::uint32_t;
+
+/// Knows which luid belongs to which log, and counts. Holds no state of any log.
+class KernelGatewayCore {
+  public:
+    struct Nothing {};
+    /// Tell the kernel -EINVAL.
+    struct Refuse {
+        KernelReplyAddress address;
+    };
+    struct ToSupervisor {
+        KernelRequest request;
+    };
+    struct ToLog {
+        RouteSlot slot = 0;
+        KernelRequest request;
+    };
+    using Verdict = std::variant<Nothing, Refuse, ToSupervisor, ToLog>;
+
+    /// The supervisor never asks for more routes than `routes_max`; a further one is refused with a line.
+    explicit KernelGatewayCore(std::size_t routes_max) : routes_max_(routes_max) { routes_.reserve(routes_max); }
+
+    /// A datagram of the kernel.
+    Verdict on_frame(std::span<const std::byte> frame, TimePoint now, LogLines& lines);
+    /// A receive call that brought no request. Invariant: `datagram` is not `from_kernel`.
+    void on_no_frame(const KernelDatagram& datagram, TimePoint now, LogLines& lines);
+    /// A reply was sent: 0 or a positive errno.
+    void on_sent(int code, TimePoint now, LogLines& lines);
+
+    /// Requests for `luid` that carry `uuid` go to the slot given back from now on; nothing if there are too many.
+    std::optional<RouteSlot> add_route(const Uuid& uuid, Luid luid, LogLines& lines);
+    /// The slot that is free now, or nothing if there was no such route.
+    std::optional<RouteSlot> remove_route(Luid luid);
+
+    ActorStatus status() const;
+
+  private:
+    static constexpr std::size_t fault_kinds = static_cast<std::size_t>(KernelFrameFault::unterminated_text) + 1;
+
+    struct Route {
+        Uuid uuid;
+        RouteSlot slot = 0;
+    };
+
+    std::size_t routes_max_;
+    std::unordered_map<Luid, Route> routes_;
+    std::vector<RouteSlot> free_slots_;
+    RouteSlot slots_used_ = 0;
+    LineLimiter limiter_;
+
+    std::uint64_t requests_ = 0;
+    std::uint64_t replies_ = 0;
+    std::uint64_t refused_ = 0;
+    std::uint64_t foreign_ = 0;
+    std::uint64_t overruns_ = 0;
+    std::uint64_t receive_errors_ = 0;
+    std::uint64_t busy_ = 0;
+    std::uint64_t send_errors_ = 0;
+    std::array<std::uint64_t, fault_kinds> faults_{};
+};
+
+}  // namespace cmirror

@@ -1,0 +1,205 @@
+// Members, and what is asked of the state. The ops are in log_state_ops.cpp, handing out in log_state_search.cpp.
+#include "actors/mirror_log/log_state.hpp"
+
+#include <algorithm>
+
+#include "messages/invariant.hpp"
+#include "messages/wire_disk.hpp"
+
+namespace cmirror::mirror_log {
+
+namespace {
+
+constexpr std::uint64_t mix(std::uint64_t x) {
+    x += 0x9E3779B97F4A7C15U;
+    x = (x ^ (x >> 30U)) * 0xBF58476D1CE4E5B9U;
+    x = (x ^ (x >> 27U)) * 0x94D049BB133111EBU;
+    return x ^ (x >> 31U);
+}
+
+}  // namespace
+
+LogState::LogState(std::uint64_t region_count) : sync_(region_count), clean_(region_count), reached_(region_count) {}
+
+void LogState::start(bool in_sync) {
+    sync_.fill(in_sync);
+    clean_.fill(in_sync);
+    reached_.fill(in_sync);
+    ever_full_ = in_sync;
+    toggled(1, in_sync ? 1 : 0);
+}
+
+void LogState::start_from(std::span<const std::uint32_t> words, std::uint64_t known, bool in_sync_behind) {
+    std::vector<std::uint32_t> map(words.begin(), words.end());
+    map.resize(device_words(region_count()), 0);
+    clean_.assign_words32(map);
+    for (RegionNumber region = std::min(known, region_count()); region < region_count(); ++region) {
+        if (in_sync_behind)
+            clean_.set(region);
+        else
+            clean_.reset(region);
+    }
+    sync_.assign_raw(clean_.raw());
+    reached_.assign_raw(sync_.raw());
+    ever_full_ = sync_.all();
+    toggled(2, sync_.count());
+}
+
+void LogState::forget_members() {
+    members_.clear();
+    for (const Owner owner : marks_.owners())
+        marks_.remove_all(owner);
+    while (!grants_.empty())
+        grants_.end_all(grants_.runs().begin()->second.owner);
+    suspending_.clear();
+    asks_.clear();
+    wanted_.clear();
+    held_.clear();
+    boots_.clear();
+    find_orphans();
+}
+
+void LogState::joined(MemberId id) {
+    ++ordinal_;
+    if (find(id) != nullptr) return;
+    Member member;
+    member.id = id;
+    members_.push_back(member);
+}
+
+void LogState::hello(MemberId id, const Hello& hello, StateChanges& changes) {
+    ++ordinal_;
+    Member* member = find(id);
+    if (member == nullptr || member->introduced) return;
+    member->introduced = true;
+    member->token = hello.token;
+    member->boot = hello.boot;
+    member->luid = hello.luid;
+    // What its node left behind: another boot proves that the old kernel is gone; another instance in the same boot
+    // was resumed after the old one had drained.
+    for (const auto& [owner, boot] : std::map<Owner, BootId>(boots_)) {
+        if (owner.node != id.node || present(owner)) continue;
+        if (boot != hello.boot) {
+            lose_writer(owner, changes);
+        } else if (owner.luid != hello.luid) {
+            if (!marks_.of(owner).empty()) changes.writers_lost.push_back(owner);
+            end_owner(owner);
+        }
+    }
+    for (auto i = failed_.begin(); i != failed_.end();) {
+        std::erase_if(i->second, [&](Owner o) { return o.node == id.node && o.luid != hello.luid; });
+        i = i->second.empty() ? failed_.erase(i) : std::next(i);
+    }
+    settle(changes);
+}
+
+void LogState::became_valid(MemberId id) {
+    ++ordinal_;
+    Member* member = find(id);
+    if (member == nullptr || !member->introduced) return;
+    member->valid = true;
+    member->next_seq = 0;
+    boots_[member->owner()] = member->boot;
+    find_orphans();
+}
+
+void LogState::left(MemberId id, ChangeReason reason, StateChanges& changes) {
+    ++ordinal_;
+    const Member* found = member(id);
+    if (found == nullptr) return;
+    const Member gone = *found;
+    std::erase_if(members_, [id](const Member& m) { return m.id == id; });
+    if (gone.valid) {
+        drop_ask(gone.owner());
+        drop_held(gone.owner());
+        if (reason == ChangeReason::leave) {
+            if (!marks_.of(gone.owner()).empty()) changes.writers_lost.push_back(gone.owner());
+            end_owner(gone.owner());
+        }
+    }
+    find_orphans();
+    settle(changes);
+}
+
+const Member* LogState::member(MemberId id) const {
+    const auto i = std::find_if(members_.begin(), members_.end(), [id](const Member& m) { return m.id == id; });
+    return i == members_.end() ? nullptr : &*i;
+}
+
+Member* LogState::find(MemberId id) {
+    return const_cast<Member*>(std::as_const(*this).member(id));
+}
+
+const Member* LogState::server() const {
+    const Member* lowest = nullptr;
+    for (const Member& m : members_)
+        if (m.valid && (lowest == nullptr || m.id < lowest->id)) lowest = &m;
+    return lowest;
+}
+
+const Member* LogState::confirmer_of(MemberId origin) const {
+    const Member* first = server();
+    if (first == nullptr || first->id != origin) return first;
+    const Member* second = nullptr;
+    for (const Member& m : members_)
+        if (m.valid && m.id != origin && (second == nullptr || m.id < second->id)) second = &m;
+    return second;
+}
+
+std::uint64_t LogState::applied_through(const Member& member) const {
+    std::uint64_t through = member.next_seq;
+    for (const HeldMark& h : held_)
+        if (h.origin == member.id) through = std::min(through, h.seq);
+    return through;
+}
+
+bool LogState::present(Owner owner) const {
+    return std::any_of(members_.begin(), members_.end(),
+                       [owner](const Member& m) { return m.valid && m.owner() == owner; });
+}
+
+bool LogState::asked(Owner owner) const {
+    return std::any_of(asks_.begin(), asks_.end(), [owner](const Ask& a) { return a.owner == owner; });
+}
+
+std::uint64_t LogState::sync_count() const {
+    return all_orphaned_ ? 0 : sync_.count() - orphaned_in_sync_;
+}
+
+RegionNumber LogState::lowest_out_of_sync() const {
+    if (all_orphaned_) return 0;
+    const RegionNumber lowest = sync_.next_clear(0);
+    return orphaned_.empty() ? lowest : std::min(lowest, *orphaned_.begin());
+}
+
+void LogState::find_orphans() {
+    orphaned_.clear();
+    orphaned_in_sync_ = 0;
+    all_orphaned_ = false;
+    for (const Owner owner : marks_.owners()) {
+        if (present(owner)) continue;
+        if (marks_.has_everything(owner)) all_orphaned_ = true;
+        for (const RegionNumber region : marks_.of(owner))
+            if (orphaned_.insert(region).second && sync_.test(region)) ++orphaned_in_sync_;
+    }
+}
+
+void LogState::set_sync(RegionNumber region, bool value) {
+    if (!(value ? sync_.set(region) : sync_.reset(region))) return;
+    toggled(3, region);
+    if (orphaned_.contains(region)) orphaned_in_sync_ += value ? 1U : std::uint64_t(-1);
+    if (value) reached_.set(region);
+    if (sync_.all()) ever_full_ = true;
+}
+
+void LogState::set_clean(RegionNumber region, bool value) {
+    if (!(value ? clean_.set(region) : clean_.reset(region))) return;
+    toggled(4, region);
+    changed_blocks_.insert(device_block_of(region));
+}
+
+void LogState::toggled(std::uint64_t kind, RegionNumber region, std::uint64_t who) {
+    digest_ ^= mix(mix(region + (kind << 56U)) ^ who);
+}
+
+}  // namespace cmirror::mirror_log

@@ -1,0 +1,215 @@
+// The replicated state of a mirror log: the same events in the same order give the same state on all members
+// (design.md, "The replicated log"). It knows nothing of the local kernel, of time or of the log device's health.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "actors/mirror_log/grant_table.hpp"
+#include "actors/mirror_log/mark_table.hpp"
+#include "actors/mirror_log/region_map.hpp"
+#include "messages/cluster_message.hpp"
+#include "messages/identity.hpp"
+
+namespace cmirror::mirror_log {
+
+/// A member of the group as the state knows it.
+struct Member {
+    MemberId id;
+    /// It has said Hello; the fields below are then known.
+    bool introduced = false;
+    JoinToken token = 0;
+    BootId boot{};
+    Luid luid = 0;
+    /// It has the state and applies every event to it.
+    bool valid = false;
+    /// Ops of this join that were applied: all below it.
+    std::uint64_t next_seq = 0;
+
+    Owner owner() const { return {id.node, luid}; }
+    friend bool operator==(const Member&, const Member&) = default;
+};
+
+/// A mark that waits until another owner has recovered the region, or gave that up (design.md, rule 3).
+struct HeldMark {
+    Owner owner;
+    RegionNumber region = 0;
+    MemberId origin;
+    /// The op that asked for it.
+    std::uint64_t seq = 0;
+
+    friend bool operator==(const HeldMark&, const HeldMark&) = default;
+};
+
+/// An owner that asked for work and has got none yet.
+struct Ask {
+    Owner owner;
+    std::uint64_t count = 0;
+
+    friend bool operator==(const Ask&, const Ask&) = default;
+};
+
+/// What events changed that a member may have to react to. Filled by LogState, emptied by its user.
+struct StateChanges {
+    std::vector<Run> granted;
+    /// Owners whose ask ended without a region.
+    std::vector<Owner> nothing_to_do;
+    /// Regions that became wanted: warm marks on them are to be given up.
+    std::vector<RegionNumber> wanted;
+    /// Granted regions that a kernel waits for: a run's owner recovers them next.
+    std::vector<RegionNumber> preferred;
+    /// Granted regions that a mark waits for: a run's owner gives them back if it has not started them.
+    std::vector<RegionNumber> waited_for;
+    /// Owners whose marks became out of sync because they are gone or left without clearing.
+    std::vector<Owner> writers_lost;
+
+    void clear() { *this = {}; }
+};
+
+class LogState {
+  public:
+    /// Regions that wait in the priority queue at most; more are not remembered.
+    static constexpr std::size_t priority_max = 1024;
+    /// Regions that one ask makes wanted at most.
+    static constexpr std::size_t wanted_max = 16;
+
+    explicit LogState(std::uint64_t region_count);
+
+    // -- where a log starts -----------------------------------------------------------------------
+    /// Every region in sync and clean, or none.
+    void start(bool in_sync);
+    /// In sync and clean is what `words` (of a log device) says; regions behind `known` are `in_sync_behind`.
+    void start_from(std::span<const std::uint32_t> words, std::uint64_t known, bool in_sync_behind);
+    /// The state as it was before all its members had left: only its maps stay.
+    void forget_members();
+
+    // -- events, in the total order ----------------------------------------------------------------
+    void joined(MemberId member);
+    void hello(MemberId member, const Hello& hello, StateChanges& changes);
+    void became_valid(MemberId member);
+    void left(MemberId member, ChangeReason reason, StateChanges& changes);
+    /// Applies those ops that are new and next; others are ignored (the sender sends them again).
+    void apply(MemberId member, const Ops& ops, StateChanges& changes);
+
+    // -- members ------------------------------------------------------------------------------------
+    const std::vector<Member>& members() const { return members_; }
+    const Member* member(MemberId id) const;
+    /// The lowest valid member: it writes the log device and confirms.
+    const Member* server() const;
+    /// Who confirms the ops of `origin`: the server, or the next lowest valid member for the server's own. Null when
+    /// `origin` is the only valid member.
+    const Member* confirmer_of(MemberId origin) const;
+    /// All ops of the member's join below this are applied, with no mark held.
+    std::uint64_t applied_through(const Member& member) const;
+    bool present(Owner owner) const;
+
+    // -- what is so -----------------------------------------------------------------------------------
+    std::uint64_t region_count() const { return sync_.size(); }
+    const RegionMap& sync() const { return sync_; }
+    const RegionMap& clean() const { return clean_; }
+    /// Out of sync although it had been in sync since the log started: a leg failed, or its writer died.
+    bool fell_out_later(RegionNumber region) const { return !sync_.test(region) && reached_.test(region); }
+    /// Regions that fell out of sync later and still are.
+    std::uint64_t fell_out_count() const { return reached_.count() - sync_.count(); }
+    const MarkTable& marks() const { return marks_; }
+    const GrantTable& grants() const { return grants_; }
+    bool wanted(RegionNumber region) const { return wanted_.contains(region); }
+    bool asked(Owner owner) const;
+    bool prioritised(RegionNumber region) const { return priority_set_.contains(region); }
+    const std::vector<HeldMark>& held() const { return held_; }
+    /// Was every region in sync at once since the log started? Kernels then ask for no more work until a resume.
+    bool ever_fully_in_sync() const { return ever_full_; }
+    /// Regions in sync, without those that an absent owner may still write.
+    std::uint64_t sync_count() const;
+    /// The lowest region that is out of sync or that an absent owner may still write; region_count() if none.
+    RegionNumber lowest_out_of_sync() const;
+
+    /// Events seen, and a digest of what they did.
+    std::uint64_t ordinal() const { return ordinal_; }
+    std::uint64_t digest() const { return digest_; }
+
+    /// Blocks of the log device whose bits changed since the last call.
+    std::set<std::uint64_t> take_changed_blocks() { return std::exchange(changed_blocks_, {}); }
+    bool has_changed_blocks() const { return !changed_blocks_.empty(); }
+
+    /// The whole state as bytes, and back. A state that does not fit the region count gives false.
+    std::vector<std::byte> save() const;
+    bool load(std::span<const std::byte> bytes);
+
+  private:
+    void apply_one(const Member& member, std::uint64_t seq, const Op& op, StateChanges& changes);
+    void apply_to_regions(const Member& member, std::uint64_t seq, const Op& op, StateChanges& changes);
+    void mark(const Member& member, std::uint64_t seq, RegionNumber region, StateChanges& changes);
+    void clear_range(Owner owner, RegionNumber first, std::uint64_t count);
+    void release(Owner owner, RegionNumber first, std::uint64_t count);
+    void prioritise(RegionNumber region, StateChanges& changes);
+    void mark_everything(Owner owner);
+    void presuspend(Owner owner);
+    void make_stale(RegionNumber region);
+    void place_mark(Owner owner, RegionNumber region);
+    void clear(Owner owner, RegionNumber region);
+    void recovered(Owner owner, RegionNumber region);
+    void failed(Owner owner, RegionNumber region);
+    void not_clean(RegionNumber region);
+    void lose_writer(Owner owner, StateChanges& changes);
+    void end_owner(Owner owner);
+    void node_gone(NodeId node, StateChanges& changes);
+    void settle(StateChanges& changes);
+    void release_held();
+    bool held_back(Owner owner, RegionNumber region) const;
+
+    enum class Availability : std::uint8_t { free, never, blocked_by_marks, later_must_wait };
+    Availability availability(Owner owner, RegionNumber region) const;
+    enum class Search : std::uint8_t { granted, wait, nothing };
+    Search search(const Ask& ask, StateChanges& changes);
+    std::optional<RegionNumber> find_free(Owner owner, std::vector<RegionNumber>& blocked, bool& wait) const;
+    bool owners_present(RegionNumber region, Owner asker) const;
+    void want(const std::vector<RegionNumber>& blocked, StateChanges& changes);
+
+    void set_sync(RegionNumber region, bool value);
+    void set_clean(RegionNumber region, bool value);
+    void toggled(std::uint64_t kind, RegionNumber region, std::uint64_t who = 0);
+    Member* find(MemberId id);
+    template <class In>
+    void load_owners(In& in);
+    void find_orphans();
+    void drop_ask(Owner owner);
+    void drop_held(Owner owner);
+
+    RegionMap sync_;
+    RegionMap clean_;
+    /// Has been in sync since the log started.
+    RegionMap reached_;
+    MarkTable marks_;
+    GrantTable grants_;
+    /// Owners that cached a region as not in sync (SET_REGION_SYNC 0): only they may recover it.
+    std::map<RegionNumber, std::set<Owner>> failed_;
+    /// Failed regions that their owner is not handed out again before its next resume.
+    std::set<std::pair<Owner, RegionNumber>> tried_;
+    std::set<Owner> suspending_;
+    std::vector<Ask> asks_;
+    std::set<RegionNumber> wanted_;
+    std::deque<RegionNumber> priority_;
+    std::set<RegionNumber> priority_set_;
+    std::vector<HeldMark> held_;
+    std::vector<Member> members_;
+    /// The boot that an owner's marks and grants belong to.
+    std::map<Owner, BootId> boots_;
+    /// Regions marked by owners that are absent, and how many of them are in sync.
+    std::set<RegionNumber> orphaned_;
+    std::uint64_t orphaned_in_sync_ = 0;
+    /// An absent owner may have marked any region.
+    bool all_orphaned_ = false;
+    bool ever_full_ = false;
+    std::uint64_t ordinal_ = 0;
+    std::uint64_t digest_ = 0;
+    std::set<std::uint64_t> changed_blocks_;
+};
+
+}  // namespace cmirror::mirror_log

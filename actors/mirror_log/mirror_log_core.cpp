@@ -1,0 +1,361 @@
+// The life of the instance: which request means what, timers.
+#include "actors/mirror_log/mirror_log_core.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "messages/invariant.hpp"
+
+namespace cmirror::mirror_log {
+
+namespace {
+
+/// Requests kept until the state changes; a kernel has a handful of tasks, and gives up a request after 15 s.
+constexpr std::size_t waiting_max = 256;
+
+}  // namespace
+
+MirrorLogCore::MirrorLogCore(const LogConfig& config)
+    : config_(config),
+      random_state_(config.seed),
+      hint_(1),
+      warm_(config.settings.warm_marks_max, config.settings.warm_idle) {}
+
+std::uint64_t MirrorLogCore::random() {
+    random_state_ += 0x9E3779B97F4A7C15U;
+    std::uint64_t x = random_state_;
+    x = (x ^ (x >> 30U)) * 0xBF58476D1CE4E5B9U;
+    x = (x ^ (x >> 27U)) * 0x94D049BB133111EBU;
+    return (x ^ (x >> 31U)) | 1U;
+}
+
+void MirrorLogCore::reply(const KernelRequest& request, ReplyPayload payload, Effects& effects) {
+    effects.emplace_back(KernelReply{request.seq, request.type, request.luid, 0, std::move(payload)});
+}
+
+void MirrorLogCore::refuse(const KernelRequest& request, int error, Effects& effects) {
+    CMIRROR_INVARIANT(error > 0);
+    effects.emplace_back(KernelReply{request.seq, request.type, request.luid, -error, {}});
+}
+
+void MirrorLogCore::say(LogLevel level, const std::string& text, Effects& effects) const {
+    effects.emplace_back(LineEffect{level, "log " + std::string(config_.uuid.text()) + ": " + text});
+}
+
+void MirrorLogCore::request(const KernelRequest& request, Instant now, Effects& effects) {
+    if (ended_) return;
+    ++requests_;
+    if (request.type == RequestType::ctr && !constructed_)
+        construct(request, effects);
+    else
+        perform(request, now, effects);
+    after_event(now, effects);
+}
+
+void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& effects) {
+    switch (action_for(life_, request.type)) {
+        case Action::wait:
+            if (waiting_.size() == waiting_max) waiting_.erase(waiting_.begin());
+            waiting_.push_back(request);
+            return;
+        case Action::answer:
+            return answer_idle(request, effects);
+        case Action::serve:
+            return serve(request, now, effects);
+        case Action::construct:
+            return answer_construct(request, effects);
+        case Action::join:
+            return start_joining(request, effects);
+        case Action::resume_again:
+            return resume_again(request, now, effects);
+        case Action::stop_recovery:
+            return stop_recovery(request, now, effects);
+        case Action::leave:
+            return start_leaving(request, now, effects);
+        case Action::destroy:
+            return destroy(request, now, effects);
+        case Action::reconnect:
+            return refuse(request, ESRCH, effects);
+    }
+}
+
+void MirrorLogCore::enter(LifeState next, Instant now, Effects& effects) {
+    life_ = next;
+    std::vector<KernelRequest> waiting;
+    waiting.swap(waiting_);
+    for (const KernelRequest& request : waiting) {
+        if (ended_) return;
+        perform(request, now, effects);
+    }
+}
+
+void MirrorLogCore::construct(const KernelRequest& request, Effects& effects) {
+    const auto& text = std::get<ConstructorText>(request.payload);
+    const auto parsed = parse_constructor_arguments(text.text);
+    if (!parsed) {
+        ++bad_requests_;
+        say(LogLevel::error, "cannot create it from \"" + text.text + "\": " + std::string(describe(parsed.error())),
+            effects);
+        refuse(request, EINVAL, effects);
+        ended_ = true;
+        effects.emplace_back(EndEffect{});
+        return;
+    }
+    constructed_ = true;
+    args_ = *parsed;
+    reconnected_ = text.reconnect;
+    hint_ = HintTracker(args_.region_count);
+    if (args_.disk_log) {
+        device_status_.name = args_.device;
+        waiting_.push_back(request);
+        effects.emplace_back(OpenEffect{args_.device});
+        return;
+    }
+    life_ = LifeState::pending;
+    answer_construct(request, effects);
+}
+
+// spec/kernel.md: a first CTR of a disk log is told the device's name; a reconnect CTR has no room for it.
+void MirrorLogCore::answer_construct(const KernelRequest& request, Effects& effects) const {
+    const auto& text = std::get<ConstructorText>(request.payload);
+    if (args_.disk_log && request.version > 1 && !text.reconnect)
+        reply(request, args_.device + '\0', effects);
+    else
+        reply(request, {}, effects);
+}
+
+void MirrorLogCore::device_opened(const Result<std::uint64_t, DeviceError>& size_bytes, Instant now, Effects& effects) {
+    if (ended_ || life_ != LifeState::opening) return;
+    if (!size_bytes) {
+        say(LogLevel::error, "cannot open its log device " + args_.device + ": " + size_bytes.error().text, effects);
+        for (const KernelRequest& request : std::exchange(waiting_, {}))
+            refuse(request, size_bytes.error().code > 0 ? size_bytes.error().code : EIO, effects);
+        ended_ = true;
+        effects.emplace_back(EndEffect{});
+        return;
+    }
+    device_size_ = *size_bytes;
+    enter(LifeState::pending, now, effects);
+    after_event(now, effects);
+}
+
+// Requests of an instance that does not serve: what is known without the group (design.md, rule 11).
+void MirrorLogCore::answer_idle(const KernelRequest& request, Effects& effects) {
+    switch (request.type) {
+        case RequestType::get_region_size:
+            return reply(request, args_.region_size_sectors, effects);
+        case RequestType::get_sync_count:
+            if (state_) return reply(request, state_->sync_count(), effects);
+            return reply(request, args_.sync == ConstructorArguments::Sync::nosync ? args_.region_count : 0, effects);
+        case RequestType::status_info:
+            return reply(request, status_info(), effects);
+        case RequestType::status_table:
+            return reply(request, status_table(), effects);
+        case RequestType::is_clean:
+            return reply(request, std::uint64_t{0}, effects);
+        case RequestType::in_sync:
+            return reply(request, std::uint64_t{1}, effects);
+        case RequestType::get_resync_work:
+        case RequestType::is_remote_recovering:
+            return reply(request, FlagAndRegion{0, 0}, effects);
+        default:
+            return reply(request, {}, effects);
+    }
+}
+
+void MirrorLogCore::start_joining(const KernelRequest& request, Effects& effects) {
+    resume_requests_.push_back(request);
+    if (resumed_before_ || !reconnected_)
+        hint_.resumed();
+    else
+        hint_.reconnected();
+    life_ = LifeState::joining;
+    reset_membership();
+    effects.emplace_back(JoinEffect{});
+}
+
+/// Forgets what belonged to an earlier membership.
+void MirrorLogCore::reset_membership() {
+    in_group_ = false;
+    valid_ = false;
+    applying_ = false;
+    founding_ = false;
+    served_.clear();
+    found_alone_ = false;
+    reading_device_ = false;
+    merged_ = false;
+    older_.clear();
+    group_.clear();
+    backlog_.clear();
+    receiver_.reset();
+    sender_.reset();
+    recovery_.stop();
+    asked_ = false;
+    to_confirm_.clear();
+    sent_confirm_.clear();
+    durable_.clear();
+    writer_.forget();
+    confirmed_ = 0;
+    confirmed_by_other_ = 0;
+    need_ = 0;
+    work_need_ = 0;
+    lazy_send_due_.reset();
+    lazy_write_due_.reset();
+    token_ = random();
+    outbox_.start(token_, config_.luid);
+}
+
+// The POSTSUSPEND was lost, or the kernel resumes without one: its hint is 0 again, and it may ask for work.
+void MirrorLogCore::resume_again(const KernelRequest& request, Instant now, Effects& effects) {
+    hint_.resumed();
+    outbox_.add({OpKind::resumed, 0, 1});
+    outbox_.send(effects, now);
+    reply(request, {}, effects);
+    enter(LifeState::active, now, effects);
+}
+
+void MirrorLogCore::stop_recovery(const KernelRequest& request, Instant now, Effects& effects) {
+    life_ = LifeState::presuspended;
+    cool(warm_.take_all());
+    recovery_.stop();
+    asked_ = false;
+    grant_idle_since_.reset();
+    outbox_.add({OpKind::presuspend, 0, 1});
+    outbox_.send(effects, now);
+    answer_no_work(effects);
+    reply(request, {}, effects);
+}
+
+void MirrorLogCore::start_leaving(const KernelRequest& request, Instant now, Effects& effects) {
+    leave_requests_.push_back(request);
+    life_ = LifeState::leaving;
+    answer_no_work(effects);
+    if (valid_) {
+        cool(warm_.take_all());
+        outbox_.add({OpKind::postsuspend, 0, 1});
+        outbox_.send(effects, now);
+        leave_due_ = now + config_.settings.leave_wait;
+    } else {
+        leave_due_ = now;
+    }
+}
+
+// The group is left when the last word was delivered and, on the server, is on the log device.
+void MirrorLogCore::continue_leaving(Instant now, Effects& effects) {
+    if (life_ != LifeState::leaving) return;
+    const bool overdue = leave_due_ && now >= *leave_due_;
+    const bool said = valid_ && !outbox_.has_unsent() && !outbox_.has_undelivered();
+    const bool writes = valid_ && is_server() && device_ready() && quorate() && device_error_ == 0;
+    if (!overdue && !(said && (!writes || (merged_ && writer_.settled())))) return;
+    finish_leaving(effects);
+    for (const KernelRequest& request : std::exchange(leave_requests_, {}))
+        reply(request, {}, effects);
+    enter(LifeState::suspended, now, effects);
+}
+
+void MirrorLogCore::finish_leaving(Effects& effects) {
+    state_kept_ = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1;
+    leave_due_.reset();
+    resumed_before_ = true;
+    reset_membership();
+    my_marks_.clear();
+    failures_.clear();
+    for (const KernelRequest& request : std::exchange(resume_requests_, {}))
+        reply(request, {}, effects);
+    for (const WaitingFlush& flush : std::exchange(flushes_, {}))
+        reply(flush.request, {}, effects);
+    effects.emplace_back(LeaveEffect{});
+}
+
+void MirrorLogCore::destroy(const KernelRequest& request, Instant now, Effects& effects) {
+    const bool member = life_ == LifeState::joining || life_ == LifeState::active || life_ == LifeState::presuspended ||
+                        life_ == LifeState::leaving;
+    if (member) {
+        if (valid_) {
+            cool(warm_.take_all());
+            outbox_.send(effects, now);
+        }
+        finish_leaving(effects);
+    }
+    answer_no_work(effects);
+    life_ = LifeState::suspended;
+    for (const KernelRequest& waiting : std::exchange(waiting_, {}))
+        answer_idle(waiting, effects);
+    for (const KernelRequest& waiting : std::exchange(leave_requests_, {}))
+        reply(waiting, {}, effects);
+    reply(request, {}, effects);
+    ended_ = true;
+    effects.emplace_back(EndEffect{true});
+}
+
+void MirrorLogCore::abandon(Instant, Effects& effects) {
+    if (ended_) return;
+    ended_ = true;
+    if (in_group_ || life_ == LifeState::joining) effects.emplace_back(LeaveEffect{});
+    effects.emplace_back(EndEffect{});
+}
+
+void MirrorLogCore::timer(Instant now, Effects& effects) {
+    if (ended_) return;
+    scheduled_.reset();
+    if (valid_) {
+        if (life_ == LifeState::active) cool(warm_.take_idle(now, 256));
+        if (outbox_.has_undelivered() && now >= outbox_.resend_due()) outbox_.send_again(effects, now);
+        if (grant_idle_since_ && now - *grant_idle_since_ >= config_.settings.grant_idle) give_back_all(now, effects);
+        if (digest_due_ && now >= *digest_due_) {
+            digest_due_.reset();
+            if (state_->members().size() > 1) effects.emplace_back(SendEffect{StateDigest{}});
+        }
+    }
+    const bool overdue = std::any_of(work_.begin(), work_.end(), [now](const auto& w) { return now >= w.deadline; });
+    if (overdue) {
+        answer_no_work(effects);
+        if (valid_ && asked_) give_back_all(now, effects);
+    }
+    after_event(now, effects);
+}
+
+/// What follows from any event.
+void MirrorLogCore::after_event(Instant now, Effects& effects) {
+    if (ended_) return;
+    if (valid_) {
+        update_durability(now, effects);
+        answer_waiting_work(now, effects);
+        if (!outbox_.has_unsent()) {
+            lazy_send_due_.reset();
+        } else if (!lazy_send_due_) {
+            lazy_send_due_ = now + config_.settings.lazy_send;
+        } else if (now >= *lazy_send_due_) {
+            outbox_.send(effects, now);
+            lazy_send_due_.reset();
+        }
+        if (!digest_due_ && state_->ordinal() > digest_sent_at_ + 1 && state_->members().size() > 1)
+            digest_due_ = now + config_.settings.digest_every;
+    }
+    continue_leaving(now, effects);
+    wake(now, effects);
+}
+
+void MirrorLogCore::wake(Instant now, Effects& effects) {
+    if (ended_) return;
+    std::optional<Instant> next;
+    const auto consider = [&next](std::optional<Instant> due) {
+        if (due && (!next || *due < *next)) next = due;
+    };
+    if (valid_) {
+        if (life_ == LifeState::active) consider(warm_.next_idle());
+        if (outbox_.has_undelivered()) consider(outbox_.resend_due());
+        if (grant_idle_since_) consider(*grant_idle_since_ + config_.settings.grant_idle);
+        consider(lazy_send_due_);
+        consider(lazy_write_due_);
+        consider(digest_due_);
+    }
+    for (const WaitingWork& work : work_)
+        consider(work.deadline);
+    consider(leave_due_);
+    if (!next || (scheduled_ && *scheduled_ <= *next)) return;
+    scheduled_ = std::max(*next, now);
+    effects.emplace_back(WakeEffect{*scheduled_});
+}
+
+}  // namespace cmirror::mirror_log

@@ -1,0 +1,276 @@
+// All rules of one instance of a mirror log: events in, effects out (design.md). Knows no CAF, no I/O and no clock.
+//
+//   mirror_log_core.cpp      the life of the instance: which request means what, timers
+//   mirror_log_requests.cpp  what the kernel is answered while the log is active
+//   mirror_log_recovery.cpp  regions handed to the kernel for recovery
+//   mirror_log_group.cpp     the group: joining, deliveries, members, quorum
+//   mirror_log_durable.cpp   FLUSH: confirmations and the log device
+//   mirror_log_status.cpp    what it looks like from outside
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "actors/mirror_log/constructor_arguments.hpp"
+#include "actors/mirror_log/device_writer.hpp"
+#include "actors/mirror_log/effects.hpp"
+#include "actors/mirror_log/hint_tracker.hpp"
+#include "actors/mirror_log/life_cycle.hpp"
+#include "actors/mirror_log/log_state.hpp"
+#include "actors/mirror_log/outbox.hpp"
+#include "actors/mirror_log/recovery_work.hpp"
+#include "actors/mirror_log/state_transfer.hpp"
+#include "actors/mirror_log/warm_marks.hpp"
+#include "messages/cluster_message.hpp"
+#include "messages/disk_request.hpp"
+#include "messages/kernel_request.hpp"
+#include "messages/log_status.hpp"
+
+namespace cmirror::mirror_log {
+
+/// Bounds and times of a log; the defaults are design.md's.
+struct Settings {
+    std::size_t warm_marks_max = 1024;
+    Instant warm_idle = std::chrono::seconds{5};
+    /// How long GET_RESYNC_WORK waits for a region that only marks keep.
+    Instant work_wait = std::chrono::seconds{5};
+    /// A grant that the kernel does not ask for is given back after this time.
+    Instant grant_idle = std::chrono::seconds{2};
+    /// Clears and recovered regions are multicast after this time at the latest.
+    Instant lazy_send = std::chrono::milliseconds{200};
+    /// Regions that became clean are written to the log device after this time at the latest.
+    Instant lazy_write = std::chrono::seconds{1};
+    /// POSTSUSPEND waits this long for what is under way.
+    Instant leave_wait = std::chrono::seconds{5};
+    /// A state's digest is multicast when this time has passed and something has changed.
+    Instant digest_every = std::chrono::seconds{60};
+};
+
+struct LogConfig {
+    Uuid uuid;
+    Luid luid = 0;
+    BootId boot{};
+    /// Seeds this instance's random numbers.
+    std::uint64_t seed = 0;
+    Settings settings;
+};
+
+class MirrorLogCore {
+  public:
+    explicit MirrorLogCore(const LogConfig& config);
+
+    // -- events: each appends what is to be done --------------------------------------------------
+    void request(const KernelRequest& request, Instant now, Effects& effects);
+    void delivered(MemberId sender, const ClusterMessage& message, Instant now, Effects& effects);
+    void membership(const Membership& membership, Instant now, Effects& effects);
+    void quorum(const QuorumView& view, Instant now, Effects& effects);
+    void cluster_lost(Instant now, Effects& effects);
+    void device_opened(const Result<std::uint64_t, DeviceError>& size_bytes, Instant now, Effects& effects);
+    void device_read(const Result<DeviceImage, DeviceError>& image, Instant now, Effects& effects);
+    void device_written(std::uint64_t write, const Result<void, DeviceError>& outcome, Instant now, Effects& effects);
+    void timer(Instant now, Effects& effects);
+    /// Proof that the node is gone for good: its kernel writes no more. Multicast, and applied on delivery.
+    void node_gone(NodeId node, Instant now, Effects& effects);
+    /// The kernel forgot this instance: everything of it ends, nobody is answered.
+    void abandon(Instant now, Effects& effects);
+
+    // -- what is so ---------------------------------------------------------------------------------
+    LifeState life() const { return life_; }
+    bool ended() const { return ended_; }
+    LogStatus status() const;
+    /// Null before the log was first resumed.
+    const LogState* state() const { return state_ ? &*state_ : nullptr; }
+    bool valid() const { return valid_; }
+
+  private:
+    struct WaitingFlush {
+        KernelRequest request;
+        /// All own ops below this must be confirmed.
+        std::uint64_t need = 0;
+    };
+    struct WaitingWork {
+        KernelRequest request;
+        Instant deadline{};
+    };
+    struct GroupDelivery {
+        MemberId sender;
+        ClusterMessage message;
+    };
+    using GroupEvent = std::variant<GroupDelivery, Membership>;
+
+    // the life of the instance
+    void perform(const KernelRequest& request, Instant now, Effects& effects);
+    void construct(const KernelRequest& request, Effects& effects);
+    void answer_construct(const KernelRequest& request, Effects& effects) const;
+    void answer_idle(const KernelRequest& request, Effects& effects);
+    void start_joining(const KernelRequest& request, Effects& effects);
+    void resume_again(const KernelRequest& request, Instant now, Effects& effects);
+    void stop_recovery(const KernelRequest& request, Instant now, Effects& effects);
+    void start_leaving(const KernelRequest& request, Instant now, Effects& effects);
+    void continue_leaving(Instant now, Effects& effects);
+    void finish_leaving(Effects& effects);
+    void destroy(const KernelRequest& request, Instant now, Effects& effects);
+    void enter(LifeState next, Instant now, Effects& effects);
+    void after_event(Instant now, Effects& effects);
+    void wake(Instant now, Effects& effects);
+    void reset_membership();
+
+    // answers
+    static void reply(const KernelRequest& request, ReplyPayload payload, Effects& effects);
+    static void refuse(const KernelRequest& request, int error, Effects& effects);
+    void say(LogLevel level, const std::string& text, Effects& effects) const;
+
+    // requests while the log is active
+    void serve(const KernelRequest& request, Instant now, Effects& effects);
+    bool regions_in_range(const KernelRequest& request) const;
+    void mark(RegionNumber region);
+    void clear(RegionNumber region, Instant now);
+    void send_clear(RegionNumber region);
+    void cool(const std::vector<RegionNumber>& regions);
+    void serve_in_sync(const KernelRequest& request, Effects& effects);
+    void serve_sync_count(const KernelRequest& request, Instant now, Effects& effects);
+    void serve_remote_recovering(const KernelRequest& request, Instant now, Effects& effects);
+    void serve_set_sync(const KernelRequest& request, Instant now, Effects& effects);
+    void serve_flush(const KernelRequest& request, Instant now, Effects& effects);
+    RegionNumber truthful_hint() const;
+    std::string status_info() const;
+    std::string status_table() const;
+
+    // recovery
+    void serve_work(const KernelRequest& request, Instant now, Effects& effects);
+    bool hand_out(const KernelRequest& request, Instant now, Effects& effects);
+    void ask_for_work(Instant now, Effects& effects);
+    void answer_waiting_work(Instant now, Effects& effects);
+    void answer_no_work(Effects& effects);
+    void give_back(RegionNumber region, Instant now, Effects& effects);
+    void give_back_all(Instant now, Effects& effects);
+    void react(StateChanges& changes, std::optional<std::uint64_t> own_end, Instant now, Effects& effects);
+
+    // the group
+    void entered_group(const Membership& membership, Instant now, Effects& effects);
+    void found(Instant now, Effects& effects);
+    void found_with(const DeviceImage* image, Instant now, Effects& effects);
+    void introduce(Effects& effects);
+    void handle(const GroupEvent& event, Instant now, Effects& effects);
+    void apply(const GroupEvent& event, Instant now, Effects& effects);
+    void apply_delivery(const GroupDelivery& delivery, StateChanges& changes, Instant now, Effects& effects);
+    void apply_membership(const Membership& membership, StateChanges& changes, Effects& effects);
+    void await_state(const GroupEvent& event, Instant now, Effects& effects);
+    void receive(const GroupDelivery& delivery, const StateChunk& chunk, Instant now, Effects& effects);
+    void lose_node(NodeId node);
+    void load_state(Instant now, Effects& effects);
+    void became_valid(Instant now, Effects& effects);
+    void serve_joiners(Effects& effects);
+    void server_changed(Effects& effects);
+    void compare_digest(MemberId sender, const StateDigest& theirs, Effects& effects);
+    void rejoin(Effects& effects);
+    void lose_state(Instant now, Effects& effects);
+    void say_again(Instant now, Effects& effects);
+    bool quorate() const;
+    Owner owner() const { return {self_.node, config_.luid}; }
+    bool is_server() const;
+
+    // durability
+    void note_durable_ops(MemberId origin, const Ops& ops);
+    void update_durability(Instant now, Effects& effects);
+    void start_write(Instant now, Effects& effects);
+    void send_confirmations(Effects& effects);
+    void update_confirmed();
+    void answer_flushes(Effects& effects);
+    void fail_flushes(int error, Effects& effects);
+    void merge(const DeviceImage& image, Effects& effects);
+    void take_confirm(MemberId sender, const Confirm& confirm, Effects& effects);
+    Progress progress() const;
+    bool device_ready() const { return args_.disk_log && device_size_ > 0; }
+    std::uint64_t random();
+
+    LogConfig config_;
+    std::uint64_t random_state_;
+    ConstructorArguments args_;
+    LifeState life_ = LifeState::opening;
+    bool constructed_ = false;
+    bool ended_ = false;
+    /// Constructed by a reconnect: the kernel's hint and marks are not known.
+    bool reconnected_ = false;
+    bool resumed_before_ = false;
+    std::vector<KernelRequest> waiting_;
+    std::vector<KernelRequest> resume_requests_;
+    std::vector<KernelRequest> leave_requests_;
+    std::optional<Instant> leave_due_;
+    std::optional<Instant> scheduled_;
+
+    // the kernel
+    HintTracker hint_;
+    WarmMarks warm_;
+    /// Regions that this kernel has marked, warm ones included, as far as they were not given up.
+    std::set<RegionNumber> my_marks_;
+    /// Regions reported as failed, by the op that says so, until that is confirmed.
+    std::map<std::uint64_t, RegionNumber> failures_;
+    std::vector<WaitingFlush> flushes_;
+    std::vector<WaitingWork> work_;
+    RecoveryWork recovery_;
+    /// The want_work that is under way, or the grant it brought waits for its confirmation.
+    bool asked_ = false;
+    std::uint64_t work_need_ = 0;
+    std::optional<Instant> grant_idle_since_;
+
+    // the group
+    MemberId self_;
+    bool in_group_ = false;
+    bool valid_ = false;
+    JoinToken token_ = 0;
+    std::optional<QuorumView> view_;
+    std::set<NodeId> nodes_lost_;
+    /// Members that were there before us and may have the state.
+    std::set<MemberId> older_;
+    std::vector<MemberId> group_;
+    bool found_alone_ = false;
+    bool reading_device_ = false;
+    /// The state is here (loaded, or founded by us): every event is applied to it.
+    bool applying_ = false;
+    /// We start the state; no other member has one.
+    bool founding_ = false;
+    /// The state in memory may stand in for the group's: nobody else was there since.
+    bool state_kept_ = false;
+    std::optional<StateReceiver> receiver_;
+    std::optional<StateSender> sender_;
+    /// Joiners that a transfer of ours has covered.
+    std::set<MemberId> served_;
+    std::vector<GroupEvent> backlog_;
+    std::optional<LogState> state_;
+    std::optional<Instant> lazy_send_due_;
+    Outbox outbox_;
+    MemberId last_server_;
+    std::optional<Instant> digest_due_;
+    std::uint64_t digest_sent_at_ = 0;
+    std::optional<StateDigest> digest_mine_;
+
+    // durability
+    /// Own ops below this have to be confirmed before a FLUSH is answered; those below confirmed_ are.
+    std::uint64_t need_ = 0;
+    std::uint64_t confirmed_ = 0;
+    std::uint64_t confirmed_by_other_ = 0;
+    /// By member: ops that wait for confirmation, confirmed by us so far.
+    Progress to_confirm_;
+    Progress sent_confirm_;
+    Progress durable_;
+    DeviceWriter writer_;
+    bool merged_ = false;
+    std::optional<Instant> lazy_write_due_;
+    std::uint64_t device_size_ = 0;
+    int device_error_ = 0;
+    DeviceStatus device_status_;
+
+    // counters
+    std::uint64_t requests_ = 0;
+    std::uint64_t bad_requests_ = 0;
+    std::uint64_t rounds_ = 0;
+    std::uint64_t digest_differences_ = 0;
+};
+
+}  // namespace cmirror::mirror_log

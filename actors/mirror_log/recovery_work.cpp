@@ -1,0 +1,76 @@
+#include "actors/mirror_log/recovery_work.hpp"
+
+#include <algorithm>
+
+namespace cmirror::mirror_log {
+
+bool RecoveryWork::startable(RegionNumber region) const {
+    return current_ != region && !finished_.contains(region);
+}
+
+std::optional<RegionNumber> RecoveryWork::next(const GrantTable& grants, Owner owner, Instant now) {
+    if (current_) return current_;
+    while (!preferred_.empty()) {
+        const RegionNumber region = preferred_.front();
+        preferred_.pop_front();
+        if (grants.granted_to(region) != owner || !startable(region)) continue;
+        current_ = region;
+        started_ = now;
+        return current_;
+    }
+    for (const auto& [first, run] : grants.runs()) {
+        if (run.owner != owner) continue;
+        for (RegionNumber region = first; region < run.end(); ++region) {
+            if (!startable(region)) continue;
+            current_ = region;
+            started_ = now;
+            return current_;
+        }
+    }
+    return std::nullopt;
+}
+
+std::uint64_t RecoveryWork::left(const GrantTable& grants, Owner owner) const {
+    std::uint64_t count = 0;
+    for (const auto& [first, run] : grants.runs()) {
+        if (run.owner != owner) continue;
+        for (RegionNumber region = first; region < run.end(); ++region)
+            count += startable(region) ? 1U : 0U;
+    }
+    return count;
+}
+
+// A run doubles while it would take less than half the time it should, and halves when it takes more.
+bool RecoveryWork::ended(RegionNumber region, Instant now) {
+    if (current_ != region) return false;
+    const Instant took = now - started_;
+    if (took * static_cast<std::int64_t>(run_length_) * 2 < run_time)
+        run_length_ = std::min(run_length_ * 2, run_max);
+    else if (took * static_cast<std::int64_t>(run_length_) > run_time)
+        run_length_ = std::max<std::uint64_t>(run_length_ / 2, 1);
+    current_.reset();
+    finished_.insert(region);
+    return true;
+}
+
+void RecoveryWork::prefer(RegionNumber region) {
+    constexpr std::size_t preferred_max = 64;
+    if (preferred_.size() < preferred_max) preferred_.push_back(region);
+}
+
+void RecoveryWork::stop() {
+    current_.reset();
+    preferred_.clear();
+    finished_.clear();
+}
+
+bool RecoveryWork::give_back(const GrantTable& grants, Owner owner, RegionNumber region) {
+    return grants.granted_to(region) == owner && startable(region) && finished_.insert(region).second;
+}
+
+void RecoveryWork::grant_changed(const GrantTable& grants, Owner owner) {
+    std::erase_if(finished_, [&](RegionNumber region) { return grants.granted_to(region) != owner; });
+    if (current_ && grants.granted_to(*current_) != owner) current_.reset();
+}
+
+}  // namespace cmirror::mirror_log

@@ -1,0 +1,60 @@
+// The runs that this node's kernel recovers: which region is next, how long the next run should be.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "actors/mirror_log/effects.hpp"
+#include "actors/mirror_log/grant_table.hpp"
+#include "messages/identity.hpp"
+
+namespace cmirror::mirror_log {
+
+/// What only this node knows of its grants: which region its kernel copies, which are done or given back although the
+/// group has not heard of it yet.
+class RecoveryWork {
+  public:
+    /// Length of a run, and the time a run should take.
+    static constexpr std::uint64_t run_max = 64;
+    static constexpr Instant run_time = std::chrono::seconds{1};
+
+    /// The region that the kernel was given and has not reported on.
+    std::optional<RegionNumber> current() const { return current_; }
+
+    /// The region to hand to the kernel: the current one, else the lowest of this owner's grants that is neither done
+    /// nor given back; it becomes the current one.
+    std::optional<RegionNumber> next(const GrantTable& grants, Owner owner, Instant now);
+    /// Regions granted to the owner that next() could still give, without the current one.
+    std::uint64_t left(const GrantTable& grants, Owner owner) const;
+
+    /// The kernel reported on the region, well or ill. True if it was the current one.
+    bool ended(RegionNumber region, Instant now);
+    /// A kernel waits for the region: if it is one of ours, it comes next.
+    void prefer(RegionNumber region);
+    /// The kernel gave up what it was given (PRESUSPEND).
+    void stop();
+    /// Can the region be given back? Then it will not be handed to the kernel any more.
+    bool give_back(const GrantTable& grants, Owner owner, RegionNumber region);
+
+    /// The group has heard of what was done or given back: the grant of the region has ended, or came anew.
+    void grant_changed(const GrantTable& grants, Owner owner);
+
+    /// How many regions to ask for.
+    std::uint64_t run_length() const { return run_length_; }
+
+  private:
+    bool startable(RegionNumber region) const;
+
+    std::optional<RegionNumber> current_;
+    Instant started_{};
+    /// Done or given back, and still granted as far as the group has heard.
+    std::set<RegionNumber> finished_;
+    /// To be recovered before the others, first come first.
+    std::deque<RegionNumber> preferred_;
+    std::uint64_t run_length_ = 1;
+};
+
+}  // namespace cmirror::mirror_log

@@ -1,0 +1,128 @@
+#include "actors/mirror_log/region_map.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "messages/invariant.hpp"
+
+namespace cmirror::mirror_log {
+
+namespace {
+
+constexpr std::uint64_t full = ~std::uint64_t{0};
+constexpr std::uint64_t bit_of(std::uint64_t index) {
+    return std::uint64_t{1} << (index % 64);
+}
+
+}  // namespace
+
+RegionMap::RegionMap(std::uint64_t size, bool value) : size_(size) {
+    CMIRROR_INVARIANT(size > 0);
+    std::uint64_t words = (size + 63) / 64;
+    levels_.emplace_back(words);
+    while (words > 1) {
+        words = (words + 63) / 64;
+        levels_.emplace_back(words);
+    }
+    fill(value);
+}
+
+void RegionMap::fill(bool value) {
+    std::fill(levels_.front().begin(), levels_.front().end(), value ? full : 0);
+    rebuild();
+}
+
+// Bits past the end are 1 on every level, so that they are never found clear.
+void RegionMap::rebuild() {
+    auto& bits = levels_.front();
+    const std::uint64_t padding = bits.size() * 64 - size_;
+    if (padding > 0) bits.back() |= full << (64 - padding);
+    std::uint64_t set_bits = 0;
+    for (const std::uint64_t word : bits)
+        set_bits += static_cast<std::uint64_t>(std::popcount(word));
+    count_ = set_bits - padding;
+    for (std::size_t k = 1; k < levels_.size(); ++k) {
+        const auto& below = levels_[k - 1];
+        auto& level = levels_[k];
+        std::fill(level.begin(), level.end(), full);
+        for (std::uint64_t i = 0; i < below.size(); ++i)
+            if (below[i] != full) level[i / 64] &= ~bit_of(i);
+    }
+}
+
+bool RegionMap::test(RegionNumber region) const {
+    CMIRROR_INVARIANT(region < size_);
+    return (levels_.front()[region / 64] & bit_of(region)) != 0;
+}
+
+bool RegionMap::set(RegionNumber region) {
+    if (test(region)) return false;
+    ++count_;
+    std::uint64_t index = region;
+    for (auto& level : levels_) {
+        std::uint64_t& word = level[index / 64];
+        word |= bit_of(index);
+        if (word != full) break;
+        index /= 64;
+    }
+    return true;
+}
+
+bool RegionMap::reset(RegionNumber region) {
+    if (!test(region)) return false;
+    --count_;
+    std::uint64_t index = region;
+    for (auto& level : levels_) {
+        std::uint64_t& word = level[index / 64];
+        const bool was_full = word == full;
+        word &= ~bit_of(index);
+        if (!was_full) break;
+        index /= 64;
+    }
+    return true;
+}
+
+RegionNumber RegionMap::next_clear(RegionNumber from) const {
+    std::uint64_t index = from;
+    std::size_t k = 0;
+    // Up, until a word has a clear bit at or behind index ...
+    for (;; ++k) {
+        if (k == levels_.size() || index / 64 >= levels_[k].size()) return size_;
+        const std::uint64_t clear = ~levels_[k][index / 64] & (full << (index % 64));
+        if (clear != 0) {
+            index = index / 64 * 64 + static_cast<std::uint64_t>(std::countr_zero(clear));
+            break;
+        }
+        index = index / 64 + 1;
+    }
+    // ... then down, always to the first one.
+    while (k > 0) {
+        --k;
+        index = index * 64 + static_cast<std::uint64_t>(std::countr_zero(~levels_[k][index]));
+    }
+    return std::min(index, size_);
+}
+
+std::uint32_t RegionMap::word32(std::uint64_t index) const {
+    CMIRROR_INVARIANT(index * 32 < size_);
+    const auto word = static_cast<std::uint32_t>(levels_.front()[index / 2] >> (index % 2 * 32));
+    const std::uint64_t left = size_ - index * 32;
+    return left >= 32 ? word : word & ((std::uint32_t{1} << left) - 1);
+}
+
+void RegionMap::assign_words32(std::span<const std::uint32_t> words) {
+    auto& bits = levels_.front();
+    std::fill(bits.begin(), bits.end(), 0);
+    const std::size_t count = std::min(words.size(), bits.size() * 2);
+    for (std::size_t i = 0; i < count; ++i)
+        bits[i / 2] |= std::uint64_t{words[i]} << (i % 2 * 32);
+    rebuild();
+}
+
+void RegionMap::assign_raw(std::span<const std::uint64_t> raw) {
+    CMIRROR_INVARIANT(raw.size() == levels_.front().size());
+    std::copy(raw.begin(), raw.end(), levels_.front().begin());
+    rebuild();
+}
+
+}  // namespace cmirror::mirror_log

@@ -1,0 +1,47 @@
+#include "actors/status/status_core.hpp"
+
+#include <utility>
+
+#include "messages/invariant.hpp"
+
+namespace cmirror {
+
+void StatusCore::begin(std::size_t actors, std::size_t logs, TimePoint now) {
+    CMIRROR_INVARIANT(!busy());
+    snapshot_ = {};
+    snapshot_.actors.resize(actors);
+    snapshot_.logs.resize(logs);
+    came_.assign(actors + logs, false);
+    outstanding_ = actors + logs;
+    deadline_ = now + patience;
+    ++current_;
+}
+
+template <class Parts, class Part>
+bool StatusCore::place(Parts& parts, std::uint64_t snapshot, std::size_t index, Part part) {
+    if (snapshot != current_ || !busy()) return false;
+    CMIRROR_INVARIANT(index < parts.size());
+    const bool is_log = static_cast<const void*>(&parts) == static_cast<const void*>(&snapshot_.logs);
+    const auto place = index + (is_log ? snapshot_.actors.size() : 0);
+    if (came_[place]) return false;
+    came_[place] = true;
+    parts[index] = std::move(part);
+    return --outstanding_ == 0;
+}
+
+bool StatusCore::on_actor(std::uint64_t snapshot, std::size_t index, std::variant<PartMissing, ActorStatus> part) {
+    return place(snapshot_.actors, snapshot, index, std::move(part));
+}
+
+bool StatusCore::on_log(std::uint64_t snapshot, std::size_t index, std::variant<PartMissing, LogStatus> part) {
+    return place(snapshot_.logs, snapshot, index, std::move(part));
+}
+
+std::vector<std::string> StatusCore::finish() {
+    auto lines = format_status(snapshot_);
+    snapshot_ = {};
+    outstanding_ = 0;
+    return lines;
+}
+
+}  // namespace cmirror
