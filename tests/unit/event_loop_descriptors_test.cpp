@@ -1,0 +1,154 @@
+// What the event loop adds to CAF: descriptors next to actors.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <vector>
+
+#include "adapters/unique_fd.hpp"
+#include "tests/unit/event_loop_fixture.hpp"
+
+namespace cmirror::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Pair {
+    UniqueFd left, right;
+    explicit Pair(int type = SOCK_DGRAM) {
+        std::array<int, 2> ends{};
+        if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) == 0) {
+            left = UniqueFd{ends[0]};
+            right = UniqueFd{ends[1]};
+        }
+    }
+};
+
+/// Sends every datagram back, first byte plus one; ends at an empty one.
+caf::behavior echo(caf::event_based_actor* self, int descriptor, FdWatcher* watcher) {
+    watcher->watch(descriptor, self);
+    return {[self, descriptor, watcher](descriptor_ready_atom, int) {
+        std::array<char, 16> buffer{};
+        for (;;) {
+            const auto size = ::recv(descriptor, buffer.data(), buffer.size(), MSG_DONTWAIT);
+            if (size < 0) break;
+            if (size == 0) {
+                watcher->unwatch(descriptor);
+                self->quit();
+                return;
+            }
+            ++buffer[0];
+            ::send(descriptor, buffer.data(), static_cast<std::size_t>(size), 0);
+        }
+        watcher->rearm(descriptor);
+    }};
+}
+
+void blocking(const UniqueFd& descriptor) {
+    ::fcntl(descriptor.get(), F_SETFL, 0);
+    const timeval limit{std::chrono::seconds{deadline}.count(), 0};
+    ::setsockopt(descriptor.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+}
+
+void ask(const UniqueFd& descriptor, char question) {
+    ASSERT_EQ(::send(descriptor.get(), &question, 1, 0), 1);
+    char answer = 0;
+    ASSERT_EQ(::recv(descriptor.get(), &answer, 1, 0), 1);
+    EXPECT_EQ(answer, static_cast<char>(question + 1));
+}
+
+TEST_F(EventLoopTests, two_hundred_and_twenty_descriptors_are_served) {
+    std::vector<std::unique_ptr<Pair>> pairs;
+    for (int i = 0; i < 220; ++i) {
+        pairs.push_back(std::make_unique<Pair>());
+        blocking(pairs.back()->right);
+        system->spawn(echo, pairs.back()->left.get(), static_cast<FdWatcher*>(&loop()));
+    }
+    for (int round = 0; round < 3; ++round)
+        for (const auto& pair : pairs)
+            ask(pair->right, 'a');
+    for (const auto& pair : pairs)
+        ::send(pair->right.get(), "", 0, 0);
+    system->registry().await_running_count_equal(0);
+}
+
+TEST_F(EventLoopTests, actor_that_floods_itself_does_not_starve_descriptors_or_timers) {
+    const auto flood = system->spawn([](caf::event_based_actor* self) -> caf::behavior {
+        self->send(self, tick_atom::value);
+        return {[self](tick_atom tick) { self->send(self, tick); }};
+    });
+    const Pair pair;
+    blocking(pair.right);
+    system->spawn(echo, pair.left.get(), static_cast<FdWatcher*>(&loop()));
+    for (int i = 0; i < 100; ++i)
+        ask(pair.right, 'x');
+    caf::scoped_actor self{*system};
+    self->delayed_send(self, 1ms, tick_atom::value);
+    self->receive([](tick_atom) {});
+    ::send(pair.right.get(), "", 0, 0);
+    // An ordinary exit message waits its turn behind the flood.
+    caf::anon_send_exit(flood, caf::exit_reason::kill);
+    system->registry().await_running_count_equal(1);  // `self`
+}
+
+TEST_F(EventLoopTests, hang_up_is_told_once_and_does_not_spin) {
+    Pair pair{SOCK_STREAM};
+    std::promise<void> told;
+    auto future = told.get_future();
+    auto* watcher = static_cast<FdWatcher*>(&loop());
+    const auto owner =
+        system->spawn([&told, watcher, fd = pair.left.get()](caf::event_based_actor* self) -> caf::behavior {
+            watcher->watch(fd, self);
+            return {[&told](descriptor_ready_atom, int) { told.set_value(); },
+                    [self, watcher, fd](stop_atom) {
+                        watcher->unwatch(fd);
+                        self->quit();
+                    }};
+        });
+    pair.right.reset();
+    ASSERT_TRUE(arrives(future));
+    const auto before = loop().counters().turns;
+    caf::scoped_actor self{*system};
+    self->delayed_send(self, 50ms, tick_atom::value);
+    self->receive([](tick_atom) {});
+    EXPECT_LT(loop().counters().turns - before, 20U);
+    self->send(owner, stop_atom::value);
+    self->wait_for(owner);
+}
+
+TEST_F(EventLoopTests, owner_that_nobody_else_knows_lives_until_unwatched) {
+    const Pair pair;
+    blocking(pair.right);
+    system->spawn(echo, pair.left.get(), static_cast<FdWatcher*>(&loop()));
+    ask(pair.right, 'q');
+    EXPECT_EQ(system->registry().running(), 1U);
+    ::send(pair.right.get(), "", 0, 0);
+    system->registry().await_running_count_equal(0);
+}
+
+TEST_F(EventLoopTests, descriptor_armed_while_readable_is_told_again) {
+    const Pair pair;
+    std::promise<void> twice;
+    auto future = twice.get_future();
+    auto* watcher = static_cast<FdWatcher*>(&loop());
+    system->spawn([&twice, watcher, fd = pair.left.get()](caf::stateful_actor<int>* self) -> caf::behavior {
+        watcher->watch(fd, self);
+        return {[self, &twice, watcher, fd](descriptor_ready_atom, int) {
+                    if (++self->state == 1) {
+                        // Long enough disarmed for the loop to look again, then armed with the datagram still there.
+                        self->delayed_send(self, 2ms, tick_atom::value);
+                        return;
+                    }
+                    watcher->unwatch(fd);
+                    twice.set_value();
+                    self->quit();
+                },
+                [watcher, fd](tick_atom) { watcher->rearm(fd); }};
+    });
+    ASSERT_EQ(::send(pair.right.get(), "x", 1, 0), 1);
+    EXPECT_TRUE(arrives(future));
+}
+
+}  // namespace
+}  // namespace cmirror::test
