@@ -145,7 +145,7 @@ void FakeCluster::start_ring(std::uint64_t id) {
                 if (!present[group].contains(member)) left.push_back({member, ChangeReason::node_down});
             for (const auto& change : left)
                 view.erase(change.member);
-            if (!left.empty()) tell_change(node_id, group, std::move(left), {});
+            if (!left.empty()) tell_change(node_id, group, left, {});
         }
         for (const auto& [group, processes] : present)
             for (const auto& member : processes)

@@ -59,7 +59,7 @@ int code_of_silent_child(pid_t child) {
 [[noreturn]] void wait_for_word(int pipe, pid_t child) {
     const auto word = read_all(pipe);
     if (word.empty()) ::_exit(code_of_silent_child(child));
-    const int code = static_cast<unsigned char>(word.front());
+    const int code = static_cast<unsigned char>(word[0]);
     if (code != 0) say(std::string_view{word}.substr(1));
     ::_exit(code);
 }
