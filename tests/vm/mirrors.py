@@ -152,8 +152,9 @@ class Mirror:
 
     def same_as(self, source: str, mib: int, at_mib: int = 0) -> bool:
         """Read a stretch back, past the page cache: does it hold the first `mib` of `source`?"""
-        read = f"dd if={self.path} bs=1M skip={at_mib} count={mib} iflag=direct 2>/dev/null"
-        return self.node.run(f"{read} | cmp -n {mib << 20} - {source}", timeout=180)[0] == 0
+        copy = f"/tmp/{self.name}.readback"
+        self.node.check(f"dd if={self.path} of={copy} bs=1M skip={at_mib} count={mib} iflag=direct", timeout=180)
+        return self.node.run(f"cmp -n {mib << 20} {copy} {source}", timeout=180)[0] == 0
 
 
 @dataclass(frozen=True)
