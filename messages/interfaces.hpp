@@ -32,7 +32,8 @@ struct QuorumChanged {
     std::uint64_t ring = 0;
     std::vector<NodeId> nodes;
 };
-/// corosync is gone; the group is joined again without being asked when it is back.
+/// This join is over: corosync is gone, or takes no more messages. The group is joined again without being asked as
+/// soon as that is possible; what was multicast and not delivered before this is not sent again.
 struct ClusterLost {};
 /// Be a member of the group; membership and messages go to `log`.
 template <class Log>
@@ -40,7 +41,8 @@ struct BasicJoinGroup {
     Uuid group;
     Log log;
 };
-/// Leave it. The leave is complete when a membership without us was delivered; a later join waits for that.
+/// Leave it, once all earlier Multicasts are out. The log hears nothing more of this join but one membership without
+/// us, which completes the leave (also when corosync is lost meanwhile); a later join waits for that.
 struct LeaveGroup {
     Uuid group;
     Luid luid = 0;

@@ -176,13 +176,15 @@ void ClusterGatewayCore::on_membership(JoinId id, Membership membership, TimePoi
         return join.leave_wanted ? end(id, effects) : rejoin(id, now, effects);
     }
     const bool first = join.phase == Phase::joining;
-    effects.emplace_back(Tell{join.log, std::move(membership)});
-    if (!first) return;
-    join.phase = Phase::member;
-    cancel_retry(id);
-    join.join_backoff.reset();
-    if (quorum_) effects.emplace_back(Tell{join.log, *quorum_});
-    if (join.leave_wanted) {
+    if (first) {
+        join.phase = Phase::member;
+        cancel_retry(id);
+        join.join_backoff.reset();
+    }
+    if (!join.leave_wanted) {
+        effects.emplace_back(Tell{join.log, std::move(membership)});
+        if (first && quorum_) effects.emplace_back(Tell{join.log, *quorum_});
+    } else if (first) {
         join.phase = Phase::leaving;
         effects.emplace_back(CallLeave{id});
     }
@@ -193,7 +195,7 @@ void ClusterGatewayCore::on_quorum(QuorumView view, Effects& effects) {
     reconnect_backoff_.reset();
     quorum_ = std::move(view);
     for (const auto& [id, join] : joins_)
-        if (join.phase == Phase::member || join.phase == Phase::leaving) effects.emplace_back(Tell{join.log, *quorum_});
+        if (join.phase == Phase::member && !join.leave_wanted) effects.emplace_back(Tell{join.log, *quorum_});
 }
 
 void ClusterGatewayCore::on_lost(const std::string& what, TimePoint now, Effects& effects) {

@@ -114,7 +114,8 @@ class ClusterGatewayCore {
         Uuid group;
         LogId log;
         Phase phase = Phase::waiting;
-        /// The log wants to leave: what is queued goes out first.
+        /// The log wants to leave: what is queued goes out first. It hears nothing more of this join but its end, for
+        /// it may have joined again.
         bool leave_wanted = false;
         SendQueue queue;
         /// Flow control: from one millisecond on.

@@ -85,7 +85,7 @@ void ClusterGatewayCore::on_delivered(JoinId id, MemberId sender, std::span<cons
     const auto found = joins_.find(id);
     if (found == joins_.end()) return;
     const auto& join = found->second;
-    if (join.phase != Phase::member && join.phase != Phase::leaving) return;
+    if (join.phase != Phase::member || join.leave_wanted) return;
     auto message = unpack_cluster_message(frame, join.group);
     if (!message) return count_fault(message.error(), join, sender, now, effects);
     ++delivered_;

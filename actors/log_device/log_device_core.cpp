@@ -23,7 +23,7 @@ constexpr std::uint64_t region_count_max = std::numeric_limits<std::uint64_t>::m
 Result<std::uint64_t, DeviceError> LogDeviceCore::open() {
     device_.reset();
     auto opened = provider_.open(name_);
-    if (!opened) return Failure<DeviceError>(named(opened.error(), "open"));
+    if (!opened) return Failure<DeviceError>(std::move(opened.error()));
     device_ = std::move(*opened);
     CMIRROR_INVARIANT(device_ != nullptr);
     return device_->size_bytes();
@@ -40,7 +40,7 @@ Result<DeviceImage, DeviceError> LogDeviceCore::read(std::uint64_t region_count)
                                                             std::to_string(region_count) + " regions needs " + needed});
     }
     std::vector<std::byte> first(static_cast<std::size_t>(std::min<std::uint64_t>(size, device_block_size)));
-    if (auto done = device_->read(0, first); !done) return Failure<DeviceError>(named(done.error(), "read"));
+    if (auto done = device_->read(0, first); !done) return Failure<DeviceError>(std::move(done.error()));
     DeviceImage image;
     const auto header = unpack_device_header(first);
     if (!header) return image;  // no log: nothing of it means anything to us
@@ -63,7 +63,7 @@ Result<void, DeviceError> LogDeviceCore::read_words(DeviceImage& image) {
         const auto blocks_end = (map_end + device_block_size - 1) / device_block_size * device_block_size;
         const auto wanted = std::min({std::uint64_t{piece_size}, blocks_end - offset, size - offset});
         piece.resize(static_cast<std::size_t>(wanted));
-        if (auto done = device_->read(offset, piece); !done) return Failure<DeviceError>(named(done.error(), "read"));
+        if (auto done = device_->read(offset, piece); !done) return Failure<DeviceError>(std::move(done.error()));
         const auto bytes = std::span<const std::byte>(piece).subspan(offset == 0 ? device_header_size : 0);
         const auto words = std::min(bytes.size() / 4, left.size());
         CMIRROR_INVARIANT(words > 0);
@@ -77,17 +77,13 @@ Result<void, DeviceError> LogDeviceCore::write(const DeviceBlocks& blocks) {
     if (auto closed = not_open()) return Failure<DeviceError>(std::move(*closed));
     for (const auto& block : blocks)
         CMIRROR_INVARIANT(block.offset % device_block_size == 0 && block.bytes.size() <= device_block_size);
-    if (auto done = device_->write_durably(blocks); !done) return Failure<DeviceError>(named(done.error(), "write"));
+    if (auto done = device_->write_durably(blocks); !done) return Failure<DeviceError>(std::move(done.error()));
     return {};
 }
 
 std::optional<DeviceError> LogDeviceCore::not_open() const {
     if (device_ != nullptr) return std::nullopt;
     return DeviceError{EBADF, "log device " + name_ + " is not open"};
-}
-
-DeviceError LogDeviceCore::named(const DeviceError& error, std::string_view doing) const {
-    return {error.code, "cannot " + std::string(doing) + " log device " + name_ + ": " + error.text};
 }
 
 }  // namespace cmirror

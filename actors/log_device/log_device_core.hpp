@@ -33,7 +33,6 @@ class LogDeviceCore {
   private:
     Result<void, DeviceError> read_words(DeviceImage& image);
     std::optional<DeviceError> not_open() const;
-    DeviceError named(const DeviceError& error, std::string_view doing) const;
 
     BlockDeviceProvider& provider_;
     std::string name_;

@@ -21,9 +21,11 @@ DeviceBlock block_at(std::uint64_t index, const RegionMap& clean, std::uint64_t 
         at = device_header_size;
     }
     const std::uint64_t first = (block.offset + at - device_header_size) / 4;
-    const std::uint64_t last = std::min<std::uint64_t>(device_words(clean.size()), first + (block.bytes.size() - at) / 4);
+    const std::uint64_t last =
+        std::min<std::uint64_t>(device_words(clean.size()), first + (block.bytes.size() - at) / 4);
     std::vector<std::uint32_t> words;
-    for (std::uint64_t word = first; word < last; ++word) words.push_back(clean.word32(word));
+    for (std::uint64_t word = first; word < last; ++word)
+        words.push_back(clean.word32(word));
     pack_device_words(words, std::span(block.bytes).subspan(at));
     return block;
 }
@@ -31,7 +33,8 @@ DeviceBlock block_at(std::uint64_t index, const RegionMap& clean, std::uint64_t 
 }  // namespace
 
 void DeviceWriter::everything_changed(std::uint64_t region_count) {
-    for (std::uint64_t block = 0; block <= device_block_of(region_count - 1); ++block) pending_.insert(block);
+    for (std::uint64_t block = 0; block <= device_block_of(region_count - 1); ++block)
+        pending_.insert(block);
 }
 
 void DeviceWriter::forget() {
@@ -43,7 +46,8 @@ WriteEffect DeviceWriter::start(const RegionMap& clean, std::uint64_t device_byt
     CMIRROR_INVARIANT(!writing() && has_pending());
     writing_ = Writing{next_number_++, std::exchange(pending_, {}), std::move(progress)};
     WriteEffect effect{writing_->number, {}};
-    for (const std::uint64_t index : writing_->blocks) effect.blocks.push_back(block_at(index, clean, device_bytes));
+    for (const std::uint64_t index : writing_->blocks)
+        effect.blocks.push_back(block_at(index, clean, device_bytes));
     return effect;
 }
 

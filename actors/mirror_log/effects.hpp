@@ -47,8 +47,11 @@ struct LineEffect {
 struct WakeEffect {
     Instant at{};
 };
-/// This instance is destroyed: nothing of it is left.
-struct EndEffect {};
+/// This instance ends: nothing of it is left.
+struct EndEffect {
+    /// By a DTR: what its kernel still sends is late, and is answered with success.
+    bool destroyed = false;
+};
 
 using Effect = std::variant<KernelReply, JoinEffect, LeaveEffect, SendEffect, OpenEffect, ReadEffect, WriteEffect,
                             LineEffect, WakeEffect, EndEffect>;

@@ -47,8 +47,10 @@ void LogState::start_from(std::span<const std::uint32_t> words, std::uint64_t kn
 
 void LogState::forget_members() {
     members_.clear();
-    for (const Owner owner : marks_.owners()) marks_.remove_all(owner);
-    while (!grants_.empty()) grants_.end_all(grants_.runs().begin()->second.owner);
+    for (const Owner owner : marks_.owners())
+        marks_.remove_all(owner);
+    while (!grants_.empty())
+        grants_.end_all(grants_.runs().begin()->second.owner);
     suspending_.clear();
     asks_.clear();
     wanted_.clear();
@@ -124,7 +126,9 @@ const Member* LogState::member(MemberId id) const {
     return i == members_.end() ? nullptr : &*i;
 }
 
-Member* LogState::find(MemberId id) { return const_cast<Member*>(std::as_const(*this).member(id)); }
+Member* LogState::find(MemberId id) {
+    return const_cast<Member*>(std::as_const(*this).member(id));
+}
 
 const Member* LogState::server() const {
     const Member* lowest = nullptr;
@@ -158,7 +162,9 @@ bool LogState::asked(Owner owner) const {
     return std::any_of(asks_.begin(), asks_.end(), [owner](const Ask& a) { return a.owner == owner; });
 }
 
-std::uint64_t LogState::sync_count() const { return all_orphaned_ ? 0 : sync_.count() - orphaned_in_sync_; }
+std::uint64_t LogState::sync_count() const {
+    return all_orphaned_ ? 0 : sync_.count() - orphaned_in_sync_;
+}
 
 RegionNumber LogState::lowest_out_of_sync() const {
     if (all_orphaned_) return 0;

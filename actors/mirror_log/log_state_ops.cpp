@@ -11,7 +11,9 @@ namespace {
 /// Regions of one mark op at most: bounds what one message can cost.
 constexpr std::uint64_t mark_regions_max = 4096;
 
-std::uint64_t key_of(Owner owner) { return std::hash<Owner>{}(owner); }
+std::uint64_t key_of(Owner owner) {
+    return std::hash<Owner>{}(owner);
+}
 
 }  // namespace
 
@@ -118,16 +120,17 @@ void LogState::clear(Owner owner, RegionNumber region) {
 }
 
 void LogState::clear_range(Owner owner, RegionNumber first, std::uint64_t count) {
-    std::erase_if(held_, [&](const HeldMark& h) {
-        return h.owner == owner && h.region >= first && h.region - first < count;
-    });
+    std::erase_if(held_,
+                  [&](const HeldMark& h) { return h.owner == owner && h.region >= first && h.region - first < count; });
     if (count <= mark_regions_max) {
-        for (RegionNumber region = first; region < first + count; ++region) clear(owner, region);
+        for (RegionNumber region = first; region < first + count; ++region)
+            clear(owner, region);
         return;
     }
     const auto& mine = marks_.of(owner);
     const std::vector<RegionNumber> regions(mine.lower_bound(first), mine.lower_bound(first + count));
-    for (const RegionNumber region : regions) clear(owner, region);
+    for (const RegionNumber region : regions)
+        clear(owner, region);
 }
 
 void LogState::recovered(Owner owner, RegionNumber region) {
@@ -135,7 +138,8 @@ void LogState::recovered(Owner owner, RegionNumber region) {
     grants_.end(region);
     set_sync(region, true);
     if (const auto failed = failed_.extract(region))
-        for (const Owner who : failed.mapped()) tried_.erase({who, region});
+        for (const Owner who : failed.mapped())
+            tried_.erase({who, region});
     wanted_.erase(region);
     if (priority_set_.erase(region) > 0) std::erase(priority_, region);
 }
@@ -161,7 +165,8 @@ void LogState::release(Owner owner, RegionNumber first, std::uint64_t count) {
     for (const auto& [start, run] : runs) {
         if (run.owner != owner) continue;
         const RegionNumber end = std::min(run.end(), first + count);
-        for (RegionNumber region = std::max(start, first); region < end; ++region) grants_.end(region);
+        for (RegionNumber region = std::max(start, first); region < end; ++region)
+            grants_.end(region);
     }
 }
 
@@ -173,7 +178,8 @@ void LogState::prioritise(RegionNumber region, StateChanges& changes) {
 
 void LogState::mark_everything(Owner owner) {
     marks_.add_everything(owner);
-    for (std::uint64_t block = 0; block <= device_block_of(region_count() - 1); ++block) changed_blocks_.insert(block);
+    for (std::uint64_t block = 0; block <= device_block_of(region_count() - 1); ++block)
+        changed_blocks_.insert(block);
     clean_.fill(false);
     toggled(7, 0, key_of(owner));
 }
@@ -214,7 +220,8 @@ void LogState::end_owner(Owner owner) {
 /// The kernel that wrote is gone for good, perhaps between its legs.
 void LogState::lose_writer(Owner owner, StateChanges& changes) {
     if (marks_.has_everything(owner)) {
-        for (RegionNumber region = 0; region < region_count(); ++region) make_stale(region);
+        for (RegionNumber region = 0; region < region_count(); ++region)
+            make_stale(region);
         changes.writers_lost.push_back(owner);
     } else if (!marks_.of(owner).empty()) {
         changes.writers_lost.push_back(owner);

@@ -13,7 +13,8 @@ constexpr std::uint64_t format = 1;
 class Writer {
   public:
     void number(std::uint64_t value) {
-        for (int i = 0; i < 8; ++i) bytes_.push_back(static_cast<std::byte>(value >> (8 * i)));
+        for (int i = 0; i < 8; ++i)
+            bytes_.push_back(static_cast<std::byte>(value >> (8 * i)));
     }
     void owner(Owner owner) {
         number(owner.node);
@@ -21,7 +22,8 @@ class Writer {
     }
     void member(MemberId id) { number((std::uint64_t{id.node} << 32U) | id.process); }
     void boot(const BootId& boot) {
-        for (const std::uint8_t b : boot) bytes_.push_back(std::byte{b});
+        for (const std::uint8_t b : boot)
+            bytes_.push_back(std::byte{b});
     }
     void map(const RegionMap& map) {
         static_assert(std::endian::native == std::endian::little, "words are copied as they are");
@@ -31,7 +33,8 @@ class Writer {
     template <class Regions>
     void regions(const Regions& regions) {
         number(regions.size());
-        for (const RegionNumber region : regions) number(region);
+        for (const RegionNumber region : regions)
+            number(region);
     }
     std::vector<std::byte> take() { return std::move(bytes_); }
 
@@ -48,7 +51,8 @@ class Reader {
 
     std::uint64_t number() {
         std::uint64_t value = 0;
-        for (int i = 0; i < 8; ++i) value |= std::uint64_t{byte()} << (8 * i);
+        for (int i = 0; i < 8; ++i)
+            value |= std::uint64_t{byte()} << (8 * i);
         return value;
     }
     /// A count of entries of at least `size` bytes each.
@@ -72,7 +76,8 @@ class Reader {
     }
     BootId boot() {
         BootId boot{};
-        for (std::uint8_t& b : boot) b = byte();
+        for (std::uint8_t& b : boot)
+            b = byte();
         return boot;
     }
     void map(RegionMap& map) {
@@ -112,7 +117,8 @@ std::vector<std::byte> LogState::save() const {
     out.number(ordinal_);
     out.number(digest_);
     out.number(ever_full_ ? 1 : 0);
-    for (const RegionMap* map : {&sync_, &clean_, &reached_}) out.map(*map);
+    for (const RegionMap* map : {&sync_, &clean_, &reached_})
+        out.map(*map);
     out.number(members_.size());
     for (const Member& m : members_) {
         out.member(m.id);
@@ -140,7 +146,8 @@ std::vector<std::byte> LogState::save() const {
     for (const auto& [region, owners] : failed_) {
         out.number(region);
         out.number(owners.size());
-        for (const Owner owner : owners) out.owner(owner);
+        for (const Owner owner : owners)
+            out.owner(owner);
     }
     out.number(tried_.size());
     for (const auto& [owner, region] : tried_) {
@@ -184,7 +191,8 @@ void LogState::load_owners(In& in) {
         const std::uint64_t flags = in.number();
         if ((flags & 1U) != 0) marks_.add_everything(owner);
         if ((flags & 2U) != 0) suspending_.insert(owner);
-        for (std::uint64_t k = in.count(8); k > 0 && in.good(); --k) marks_.add(owner, in.region());
+        for (std::uint64_t k = in.count(8); k > 0 && in.good(); --k)
+            marks_.add(owner, in.region());
     }
 }
 
@@ -194,7 +202,8 @@ bool LogState::load(std::span<const std::byte> bytes) {
     ordinal_ = in.number();
     digest_ = in.number();
     ever_full_ = in.number() != 0;
-    for (RegionMap* map : {&sync_, &clean_, &reached_}) in.map(*map);
+    for (RegionMap* map : {&sync_, &clean_, &reached_})
+        in.map(*map);
     load_owners(in);
     for (std::uint64_t n = in.count(32); n > 0 && in.good(); --n) {
         Run run;
@@ -209,7 +218,8 @@ bool LogState::load(std::span<const std::byte> bytes) {
     }
     for (std::uint64_t n = in.count(32); n > 0 && in.good(); --n) {
         const RegionNumber region = in.region();
-        for (std::uint64_t k = in.count(16); k > 0 && in.good(); --k) failed_[region].insert(in.owner());
+        for (std::uint64_t k = in.count(16); k > 0 && in.good(); --k)
+            failed_[region].insert(in.owner());
     }
     for (std::uint64_t n = in.count(24); n > 0 && in.good(); --n) {
         const Owner owner = in.owner();
@@ -219,7 +229,8 @@ bool LogState::load(std::span<const std::byte> bytes) {
         const Owner owner = in.owner();
         asks_.push_back({owner, in.number()});
     }
-    for (std::uint64_t n = in.count(8); n > 0 && in.good(); --n) wanted_.insert(in.region());
+    for (std::uint64_t n = in.count(8); n > 0 && in.good(); --n)
+        wanted_.insert(in.region());
     for (std::uint64_t n = in.count(8); n > 0 && in.good(); --n) {
         const RegionNumber region = in.region();
         if (priority_set_.insert(region).second) priority_.push_back(region);

@@ -26,7 +26,8 @@ std::vector<RegionNumber> MarkTable::remove_all(Owner owner) {
     everything_.erase(owner);
     const auto& mine = of(owner);
     std::vector<RegionNumber> regions(mine.begin(), mine.end());
-    for (const RegionNumber region : regions) remove(owner, region);
+    for (const RegionNumber region : regions)
+        remove(owner, region);
     return regions;
 }
 
@@ -43,7 +44,8 @@ bool MarkTable::marked_by_other(Owner owner, RegionNumber region) const {
 
 std::vector<Owner> MarkTable::owners() const {
     std::set<Owner> all = everything_;
-    for (const auto& [owner, regions] : by_owner_) all.insert(owner);
+    for (const auto& [owner, regions] : by_owner_)
+        all.insert(owner);
     return {all.begin(), all.end()};
 }
 

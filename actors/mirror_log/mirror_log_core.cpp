@@ -94,7 +94,8 @@ void MirrorLogCore::construct(const KernelRequest& request, Effects& effects) {
     const auto parsed = parse_constructor_arguments(text.text);
     if (!parsed) {
         ++bad_requests_;
-        say(LogLevel::error, "cannot create it from \"" + text.text + "\": " + std::string(describe(parsed.error())), effects);
+        say(LogLevel::error, "cannot create it from \"" + text.text + "\": " + std::string(describe(parsed.error())),
+            effects);
         refuse(request, EINVAL, effects);
         ended_ = true;
         effects.emplace_back(EndEffect{});
@@ -123,8 +124,7 @@ void MirrorLogCore::answer_construct(const KernelRequest& request, Effects& effe
         reply(request, {}, effects);
 }
 
-void MirrorLogCore::device_opened(const Result<std::uint64_t, DeviceError>& size_bytes, Instant now,
-                                  Effects& effects) {
+void MirrorLogCore::device_opened(const Result<std::uint64_t, DeviceError>& size_bytes, Instant now, Effects& effects) {
     if (ended_ || life_ != LifeState::opening) return;
     if (!size_bytes) {
         say(LogLevel::error, "cannot open its log device " + args_.device + ": " + size_bytes.error().text, effects);
@@ -248,7 +248,8 @@ void MirrorLogCore::continue_leaving(Instant now, Effects& effects) {
     const bool writes = valid_ && is_server() && device_ready() && quorate() && device_error_ == 0;
     if (!overdue && !(said && (!writes || (merged_ && writer_.settled())))) return;
     finish_leaving(effects);
-    for (const KernelRequest& request : std::exchange(leave_requests_, {})) reply(request, {}, effects);
+    for (const KernelRequest& request : std::exchange(leave_requests_, {}))
+        reply(request, {}, effects);
     enter(LifeState::suspended, now, effects);
 }
 
@@ -259,14 +260,16 @@ void MirrorLogCore::finish_leaving(Effects& effects) {
     reset_membership();
     my_marks_.clear();
     failures_.clear();
-    for (const KernelRequest& request : std::exchange(resume_requests_, {})) reply(request, {}, effects);
-    for (const WaitingFlush& flush : std::exchange(flushes_, {})) reply(flush.request, {}, effects);
+    for (const KernelRequest& request : std::exchange(resume_requests_, {}))
+        reply(request, {}, effects);
+    for (const WaitingFlush& flush : std::exchange(flushes_, {}))
+        reply(flush.request, {}, effects);
     effects.emplace_back(LeaveEffect{});
 }
 
 void MirrorLogCore::destroy(const KernelRequest& request, Instant now, Effects& effects) {
-    const bool member = life_ == LifeState::joining || life_ == LifeState::active ||
-                        life_ == LifeState::presuspended || life_ == LifeState::leaving;
+    const bool member = life_ == LifeState::joining || life_ == LifeState::active || life_ == LifeState::presuspended ||
+                        life_ == LifeState::leaving;
     if (member) {
         if (valid_) {
             cool(warm_.take_all());
@@ -276,11 +279,13 @@ void MirrorLogCore::destroy(const KernelRequest& request, Instant now, Effects& 
     }
     answer_no_work(effects);
     life_ = LifeState::suspended;
-    for (const KernelRequest& waiting : std::exchange(waiting_, {})) answer_idle(waiting, effects);
-    for (const KernelRequest& waiting : std::exchange(leave_requests_, {})) reply(waiting, {}, effects);
+    for (const KernelRequest& waiting : std::exchange(waiting_, {}))
+        answer_idle(waiting, effects);
+    for (const KernelRequest& waiting : std::exchange(leave_requests_, {}))
+        reply(waiting, {}, effects);
     reply(request, {}, effects);
     ended_ = true;
-    effects.emplace_back(EndEffect{});
+    effects.emplace_back(EndEffect{true});
 }
 
 void MirrorLogCore::abandon(Instant, Effects& effects) {
@@ -345,7 +350,8 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
         consider(lazy_write_due_);
         consider(digest_due_);
     }
-    for (const WaitingWork& work : work_) consider(work.deadline);
+    for (const WaitingWork& work : work_)
+        consider(work.deadline);
     consider(leave_due_);
     if (!next || (scheduled_ && *scheduled_ <= *next)) return;
     scheduled_ = std::max(*next, now);

@@ -74,6 +74,8 @@ class MirrorLogCore {
     void device_read(const Result<DeviceImage, DeviceError>& image, Instant now, Effects& effects);
     void device_written(std::uint64_t write, const Result<void, DeviceError>& outcome, Instant now, Effects& effects);
     void timer(Instant now, Effects& effects);
+    /// Proof that the node is gone for good: its kernel writes no more. Multicast, and applied on delivery.
+    void node_gone(NodeId node, Instant now, Effects& effects);
     /// The kernel forgot this instance: everything of it ends, nobody is answered.
     void abandon(Instant now, Effects& effects);
 

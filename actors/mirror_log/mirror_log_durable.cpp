@@ -68,10 +68,10 @@ void MirrorLogCore::update_durability(Instant now, Effects& effects) {
 
 void MirrorLogCore::start_write(Instant now, Effects& effects) {
     if (!merged_ || writer_.writing() || !writer_.has_pending() || !quorate()) return;
-    const bool urgent = life_ == LifeState::leaving ||
-                        std::any_of(to_confirm_.begin(), to_confirm_.end(), [this](const auto& wanted) {
-                            return value_of(durable_, wanted.first) < wanted.second;
-                        });
+    const bool urgent =
+        life_ == LifeState::leaving || std::any_of(to_confirm_.begin(), to_confirm_.end(), [this](const auto& wanted) {
+            return value_of(durable_, wanted.first) < wanted.second;
+        });
     if (device_error_ != 0 && !urgent) return;
     if (!urgent && !lazy_write_due_) lazy_write_due_ = now + config_.settings.lazy_write;
     if (!urgent && now < *lazy_write_due_) return;
@@ -114,7 +114,8 @@ void MirrorLogCore::fail_flushes(int error, Effects& effects) {
         wanted = through;
     }
     if (!confirm.confirmations.empty()) effects.emplace_back(SendEffect{std::move(confirm)});
-    for (const WaitingFlush& flush : std::exchange(flushes_, {})) refuse(flush.request, error, effects);
+    for (const WaitingFlush& flush : std::exchange(flushes_, {}))
+        refuse(flush.request, error, effects);
 }
 
 /// Tells originators that count on this member how far their ops are applied, and on the device.
@@ -143,9 +144,10 @@ void MirrorLogCore::take_confirm(MemberId sender, const Confirm& confirm, Effect
         if (c.origin != self_ || c.token != token_) continue;
         if (confirmer == nullptr || confirmer->id != sender || c.next_seq > outbox_.next_seq()) continue;
         confirmed_by_other_ = std::max(confirmed_by_other_, c.next_seq);
+        if (!is_server()) device_error_ = -c.error;
         if (c.error == 0) continue;
-        device_error_ = -c.error;
-        for (const WaitingFlush& flush : std::exchange(flushes_, {})) refuse(flush.request, -c.error, effects);
+        for (const WaitingFlush& flush : std::exchange(flushes_, {}))
+            refuse(flush.request, -c.error, effects);
     }
 }
 

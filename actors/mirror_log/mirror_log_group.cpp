@@ -12,7 +12,9 @@ namespace {
 constexpr std::size_t backlog_max = 1 << 20;
 
 /// Bytes that the saved state of a log may have: its maps, and room for marks.
-std::uint64_t state_size_max(std::uint64_t region_count) { return region_count / 2 + (std::uint64_t{64} << 20U); }
+std::uint64_t state_size_max(std::uint64_t region_count) {
+    return region_count / 2 + (std::uint64_t{64} << 20U);
+}
 
 }  // namespace
 
@@ -74,6 +76,13 @@ void MirrorLogCore::delivered(MemberId sender, const ClusterMessage& message, In
     after_event(now, effects);
 }
 
+void MirrorLogCore::node_gone(NodeId node, Instant now, Effects& effects) {
+    if (ended_ || !valid_) return;
+    outbox_.add({OpKind::node_gone, node, 1});
+    outbox_.send(effects, now);
+    after_event(now, effects);
+}
+
 void MirrorLogCore::entered_group(const Membership& membership, Instant now, Effects& effects) {
     in_group_ = true;
     self_ = membership.self;
@@ -122,7 +131,8 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
     if (image != nullptr) writer_.everything_changed(args_.region_count);
     merged_ = true;
     applying_ = true;
-    for (const MemberId member : group_) state_->joined(member);
+    for (const MemberId member : group_)
+        state_->joined(member);
     say(LogLevel::notice,
         "started alone" + std::string(kept ? ", as it was left" : "") + ": " + std::to_string(state_->sync().count()) +
             " of " + std::to_string(args_.region_count) + " regions in sync",
@@ -130,7 +140,8 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
     introduce(effects);
     effects.emplace_back(SendEffect{Valid{token_}});
     // What was delivered meanwhile concerns members that came later.
-    for (const GroupEvent& event : std::exchange(backlog_, {})) apply(event, now, effects);
+    for (const GroupEvent& event : std::exchange(backlog_, {}))
+        apply(event, now, effects);
 }
 
 void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effects) {
@@ -167,7 +178,8 @@ void MirrorLogCore::await_state(const GroupEvent& event, Instant now, Effects& e
             receiver_.emplace(delivery->sender, begin->transfer, state_size_max(args_.region_count));
             return;
         }
-        if (const auto* chunk = std::get_if<StateChunk>(&delivery->message)) return receive(*delivery, *chunk, now, effects);
+        if (const auto* chunk = std::get_if<StateChunk>(&delivery->message))
+            return receive(*delivery, *chunk, now, effects);
         // A member that started the state anew does not know of us yet.
         if (std::holds_alternative<Valid>(delivery->message) && !receiver_) introduce(effects);
     }
@@ -186,7 +198,8 @@ void MirrorLogCore::receive(const GroupDelivery& delivery, const StateChunk& chu
             return load_state(now, effects);
         case StateReceiver::Taken::broken:
             say(LogLevel::error,
-                "the state that node " + std::to_string(delivery.sender.node) + " sent is broken: joining again", effects);
+                "the state that node " + std::to_string(delivery.sender.node) + " sent is broken: joining again",
+                effects);
             return rejoin(effects);
     }
 }
@@ -260,7 +273,8 @@ void MirrorLogCore::apply_membership(const Membership& membership, StateChanges&
         durable_.erase(gone.member);
         served_.erase(gone.member);
     }
-    for (const MemberChange& come : membership.joined) state_->joined(come.member);
+    for (const MemberChange& come : membership.joined)
+        state_->joined(come.member);
 }
 
 void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& changes, Instant now,
@@ -268,8 +282,8 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
     const MemberId sender = delivery.sender;
     if (const auto* ops = std::get_if<Ops>(&delivery.message)) {
         const Member* member = state_->member(sender);
-        const bool gap = member != nullptr && sender == self_ && ops->token == token_ &&
-                         ops->first_seq > member->next_seq;
+        const bool gap =
+            member != nullptr && sender == self_ && ops->token == token_ && ops->first_seq > member->next_seq;
         state_->apply(sender, *ops, changes);
         if (!valid_) return;
         if (gap) outbox_.send_again(effects, now);
@@ -277,9 +291,10 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
         note_durable_ops(sender, *ops);
     } else if (const auto* hello = std::get_if<Hello>(&delivery.message)) {
         if (hello->region_count != args_.region_count)
-            say(LogLevel::error, "node " + std::to_string(sender.node) + " has a table with " +
-                                     std::to_string(hello->region_count) + " regions, not " +
-                                     std::to_string(args_.region_count), effects);
+            say(LogLevel::error,
+                "node " + std::to_string(sender.node) + " has a table with " + std::to_string(hello->region_count) +
+                    " regions, not " + std::to_string(args_.region_count),
+                effects);
         state_->hello(sender, *hello, changes);
     } else if (const auto* valid = std::get_if<Valid>(&delivery.message)) {
         const Member* member = state_->member(sender);
@@ -310,7 +325,8 @@ void MirrorLogCore::became_valid(Instant now, Effects& effects) {
     last_server_ = {};
     say_again(now, effects);
     say(LogLevel::notice, "joined, with " + std::to_string(state_->members().size()) + " member(s)", effects);
-    for (const KernelRequest& request : std::exchange(resume_requests_, {})) reply(request, {}, effects);
+    for (const KernelRequest& request : std::exchange(resume_requests_, {}))
+        reply(request, {}, effects);
     enter(LifeState::active, now, effects);
 }
 
@@ -324,14 +340,16 @@ void MirrorLogCore::say_again(Instant now, Effects& effects) {
     } else {
         need_ = outbox_.add({OpKind::marked_unknown, 0, 1}) + 1;
     }
-    for (const RegionNumber region : my_marks_) need_ = outbox_.add({OpKind::mark, region, 1}) + 1;
+    for (const RegionNumber region : my_marks_)
+        need_ = outbox_.add({OpKind::mark, region, 1}) + 1;
     std::map<std::uint64_t, RegionNumber> failures;
     failures.swap(failures_);
     for (const auto& [seq, region] : failures) {
         failures_[outbox_.next_seq()] = region;
         need_ = outbox_.add({OpKind::failed, region, 1}) + 1;
     }
-    for (WaitingFlush& flush : flushes_) flush.need = need_;
+    for (WaitingFlush& flush : flushes_)
+        flush.need = need_;
     outbox_.send(effects, now);
 }
 
@@ -342,8 +360,9 @@ void MirrorLogCore::serve_joiners(Effects& effects) {
         return;
     }
     if (sender_) return;
-    const bool someone_waits = std::any_of(state_->members().begin(), state_->members().end(),
-                                           [this](const Member& m) { return m.introduced && !m.valid && !served_.contains(m.id); });
+    const bool someone_waits = std::any_of(state_->members().begin(), state_->members().end(), [this](const Member& m) {
+        return m.introduced && !m.valid && !served_.contains(m.id);
+    });
     if (!someone_waits) return;
     sender_.emplace(random(), std::vector<std::byte>(1));
     effects.emplace_back(SendEffect{StateBegin{sender_->transfer()}});
@@ -357,8 +376,10 @@ void MirrorLogCore::compare_digest(MemberId sender, const StateDigest& theirs, E
     }
     if (sender == self_ || !digest_mine_ || digest_mine_->ordinal != theirs.ordinal) return;
     if (digest_mine_->digest != theirs.digest)
-        say(LogLevel::error, "the state differs from node " + std::to_string(sender.node) +
-                                 "'s: suspend and resume the mirror on this node to take over the others' state", effects);
+        say(LogLevel::error,
+            "the state differs from node " + std::to_string(sender.node) +
+                "'s: suspend and resume the mirror on this node to take over the others' state",
+            effects);
 }
 
 }  // namespace cmirror::mirror_log

@@ -42,7 +42,8 @@ void MirrorLogCore::answer_waiting_work(Instant now, Effects& effects) {
 }
 
 void MirrorLogCore::answer_no_work(Effects& effects) {
-    for (const WaitingWork& work : std::exchange(work_, {})) reply(work.request, FlagAndRegion{0, 0}, effects);
+    for (const WaitingWork& work : std::exchange(work_, {}))
+        reply(work.request, FlagAndRegion{0, 0}, effects);
 }
 
 void MirrorLogCore::give_back(RegionNumber region, Instant now, Effects& effects) {
@@ -63,7 +64,8 @@ void MirrorLogCore::give_back_all(Instant now, Effects& effects) {
             if (recovery_.give_back(state_->grants(), owner(), region)) ops.push_back({OpKind::release, region, 1});
     }
     ops.push_back({OpKind::withdraw, 0, 1});
-    for (const Op& op : ops) outbox_.add(op);
+    for (const Op& op : ops)
+        outbox_.add(op);
     outbox_.send(effects, now);
 }
 
@@ -90,8 +92,10 @@ void MirrorLogCore::react(StateChanges& changes, std::optional<std::uint64_t> ow
         asked_ = false;
         if (recovery_.left(state_->grants(), owner()) == 0 && !recovery_.current()) answer_no_work(effects);
     }
-    for (const RegionNumber region : changes.preferred) recovery_.prefer(region);
-    for (const RegionNumber region : changes.waited_for) give_back(region, now, effects);
+    for (const RegionNumber region : changes.preferred)
+        recovery_.prefer(region);
+    for (const RegionNumber region : changes.waited_for)
+        give_back(region, now, effects);
     std::vector<RegionNumber> cold;
     for (const RegionNumber region : changes.wanted)
         if (warm_.contains(region)) cold.push_back(region);

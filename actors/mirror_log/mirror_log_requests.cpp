@@ -9,7 +9,9 @@ namespace cmirror::mirror_log {
 
 namespace {
 
-RegionNumber region_of(const KernelRequest& request) { return std::get<RegionNumber>(request.payload); }
+RegionNumber region_of(const KernelRequest& request) {
+    return std::get<RegionNumber>(request.payload);
+}
 
 }  // namespace
 
@@ -38,10 +40,12 @@ void MirrorLogCore::serve(const KernelRequest& request, Instant now, Effects& ef
         case RequestType::get_sync_count:
             return serve_sync_count(request, now, effects);
         case RequestType::mark_region:
-            for (const RegionNumber region : std::get<RegionList>(request.payload)) mark(region);
+            for (const RegionNumber region : std::get<RegionList>(request.payload))
+                mark(region);
             return reply(request, {}, effects);
         case RequestType::clear_region:
-            for (const RegionNumber region : std::get<RegionList>(request.payload)) clear(region, now);
+            for (const RegionNumber region : std::get<RegionList>(request.payload))
+                clear(region, now);
             return reply(request, {}, effects);
         case RequestType::flush:
             return serve_flush(request, now, effects);
@@ -62,7 +66,9 @@ void MirrorLogCore::serve_in_sync(const KernelRequest& request, Effects& effects
     reply(request, std::uint64_t{in_sync}, effects);
 }
 
-RegionNumber MirrorLogCore::truthful_hint() const { return state_->lowest_out_of_sync(); }
+RegionNumber MirrorLogCore::truthful_hint() const {
+    return state_->lowest_out_of_sync();
+}
 
 void MirrorLogCore::serve_sync_count(const KernelRequest& request, Instant now, Effects& effects) {
     const std::uint64_t count = state_->sync_count();
@@ -118,13 +124,18 @@ void MirrorLogCore::send_clear(RegionNumber region) {
 }
 
 void MirrorLogCore::cool(const std::vector<RegionNumber>& regions) {
-    for (const RegionNumber region : regions) send_clear(region);
+    for (const RegionNumber region : regions)
+        send_clear(region);
 }
 
 void MirrorLogCore::serve_flush(const KernelRequest& request, Instant now, Effects& effects) {
     if (const auto* list = std::get_if<RegionList>(&request.payload))
-        for (const RegionNumber region : *list) mark(region);
+        for (const RegionNumber region : *list)
+            mark(region);
     if (need_ <= confirmed_) return reply(request, {}, effects);
+    // An earlier FLUSH of the same marks failed: whoever confirms is asked to try again.
+    if (!outbox_.has_unsent() && !outbox_.has_undelivered() && flushes_.empty())
+        need_ = outbox_.add({OpKind::confirm, 0, 1}) + 1;
     if (outbox_.has_unsent()) {
         ++rounds_;
         outbox_.send(effects, now);

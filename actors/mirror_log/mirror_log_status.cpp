@@ -37,10 +37,13 @@ LogStatus MirrorLogCore::status() const {
     status.bad_requests = bad_requests_;
     status.rounds = rounds_;
     if (args_.disk_log) status.device = device_status_;
-    for (const WaitingFlush& flush : flushes_) status.pending.push_back({flush.request.seq, "FLUSH"});
-    for (const WaitingWork& work : work_) status.pending.push_back({work.request.seq, "GET_RESYNC_WORK"});
+    for (const WaitingFlush& flush : flushes_)
+        status.pending.push_back({flush.request.seq, "FLUSH"});
+    for (const WaitingWork& work : work_)
+        status.pending.push_back({work.request.seq, "GET_RESYNC_WORK"});
     for (const auto* requests : {&waiting_, &resume_requests_, &leave_requests_})
-        for (const KernelRequest& r : *requests) status.pending.push_back({r.seq, std::string(name_of(r.type))});
+        for (const KernelRequest& r : *requests)
+            status.pending.push_back({r.seq, std::string(name_of(r.type))});
     if (!state_) return status;
 
     status.sync_count = state_->sync_count();

@@ -4,7 +4,9 @@
 
 namespace cmirror::mirror_log {
 
-bool RecoveryWork::startable(RegionNumber region) const { return current_ != region && !finished_.contains(region); }
+bool RecoveryWork::startable(RegionNumber region) const {
+    return current_ != region && !finished_.contains(region);
+}
 
 std::optional<RegionNumber> RecoveryWork::next(const GrantTable& grants, Owner owner, Instant now) {
     if (current_) return current_;
@@ -32,7 +34,8 @@ std::uint64_t RecoveryWork::left(const GrantTable& grants, Owner owner) const {
     std::uint64_t count = 0;
     for (const auto& [first, run] : grants.runs()) {
         if (run.owner != owner) continue;
-        for (RegionNumber region = first; region < run.end(); ++region) count += startable(region) ? 1U : 0U;
+        for (RegionNumber region = first; region < run.end(); ++region)
+            count += startable(region) ? 1U : 0U;
     }
     return count;
 }

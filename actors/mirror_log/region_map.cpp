@@ -10,7 +10,9 @@ namespace cmirror::mirror_log {
 namespace {
 
 constexpr std::uint64_t full = ~std::uint64_t{0};
-constexpr std::uint64_t bit_of(std::uint64_t index) { return std::uint64_t{1} << (index % 64); }
+constexpr std::uint64_t bit_of(std::uint64_t index) {
+    return std::uint64_t{1} << (index % 64);
+}
 
 }  // namespace
 
@@ -36,7 +38,8 @@ void RegionMap::rebuild() {
     const std::uint64_t padding = bits.size() * 64 - size_;
     if (padding > 0) bits.back() |= full << (64 - padding);
     std::uint64_t set_bits = 0;
-    for (const std::uint64_t word : bits) set_bits += static_cast<std::uint64_t>(std::popcount(word));
+    for (const std::uint64_t word : bits)
+        set_bits += static_cast<std::uint64_t>(std::popcount(word));
     count_ = set_bits - padding;
     for (std::size_t k = 1; k < levels_.size(); ++k) {
         const auto& below = levels_[k - 1];
@@ -111,7 +114,8 @@ void RegionMap::assign_words32(std::span<const std::uint32_t> words) {
     auto& bits = levels_.front();
     std::fill(bits.begin(), bits.end(), 0);
     const std::size_t count = std::min(words.size(), bits.size() * 2);
-    for (std::size_t i = 0; i < count; ++i) bits[i / 2] |= std::uint64_t{words[i]} << (i % 2 * 32);
+    for (std::size_t i = 0; i < count; ++i)
+        bits[i / 2] |= std::uint64_t{words[i]} << (i % 2 * 32);
     rebuild();
 }
 

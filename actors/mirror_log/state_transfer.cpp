@@ -21,7 +21,8 @@ StateSender::StateSender(std::uint64_t transfer, std::vector<std::byte> state)
 }
 
 void StateSender::start(Effects& effects) {
-    while (sent_ < count_ && sent_ < chunks_ahead) send_next(effects);
+    while (sent_ < count_ && sent_ < chunks_ahead)
+        send_next(effects);
 }
 
 void StateSender::delivered(const StateChunk& chunk, Effects& effects) {
@@ -35,8 +36,8 @@ void StateSender::send_next(Effects& effects) {
     const std::size_t size = std::min(piece_size, state_.size() - begin);
     StateChunk chunk{transfer_, sent_, count_, {}};
     chunk.compressed.resize(ZSTD_compressBound(size));
-    const std::size_t compressed = ZSTD_compress(chunk.compressed.data(), chunk.compressed.size(), &state_[begin], size,
-                                                 compression_level);
+    const std::size_t compressed =
+        ZSTD_compress(chunk.compressed.data(), chunk.compressed.size(), &state_[begin], size, compression_level);
     CMIRROR_INVARIANT(ZSTD_isError(compressed) == 0);
     chunk.compressed.resize(compressed);
     ++sent_;

@@ -48,7 +48,8 @@ class WarmMarks {
     /// Takes all out.
     std::vector<RegionNumber> take_all() {
         std::vector<RegionNumber> all;
-        for (const Entry& entry : order_) all.push_back(entry.region);
+        for (const Entry& entry : order_)
+            all.push_back(entry.region);
         order_.clear();
         places_.clear();
         return all;

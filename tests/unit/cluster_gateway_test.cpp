@@ -159,7 +159,18 @@ TEST_F(ClusterGatewayCoreTest, a_leave_before_the_membership_leaves_after_it) {
     core.leave(uuid("log"), 7, now, effects);
     take();
     confirm(1);
-    EXPECT_EQ(take(), (Words{"tell 7 member", "tell 7 quorum", "leave 1"}));
+    EXPECT_EQ(take(), (Words{"leave 1"}));
+}
+
+TEST_F(ClusterGatewayCoreTest, a_log_that_leaves_hears_nothing_but_the_end) {
+    connect();
+    enter(7, 1);
+    core.leave(uuid("log"), 7, now, effects);
+    take();
+    core.on_delivered(1, peer, pack_cluster_message(Valid{5}, uuid("log")), now, effects);
+    confirm(1);
+    core.on_quorum({false, 2, {1}}, effects);
+    EXPECT_EQ(take(), Words{});
 }
 
 TEST_F(ClusterGatewayCoreTest, a_log_that_is_gone_leaves) {
@@ -243,7 +254,9 @@ TEST_F(ClusterGatewayCoreTest, the_queue_is_bounded_in_bytes_too) {
     multicast(7);
     core.on_multicast_called(1, ClusterCall::try_again, now, effects);
     take();
-    core.multicast(uuid("log"), 7, StateChunk{1, 0, std::vector<std::byte>(5000)}, now, effects);
+    StateChunk chunk;
+    chunk.compressed.resize(5000);
+    core.multicast(uuid("log"), 7, chunk, now, effects);
     EXPECT_EQ(take(), (Words{"close 1", "tell 7 lost"}));
 }
 

@@ -133,7 +133,7 @@ TEST(StatusCoreTest, is_overdue_at_its_deadline_only) {
 
 // -- the shell ---------------------------------------------------------------------------------------
 
-KernelGatewayActor::behavior_type gateway_probe(KernelGatewayActor::pointer self) {
+KernelGatewayActor::behavior_type gateway_probe(KernelGatewayActor::pointer self, int) {
     return {[](descriptor_ready_atom, int) {},
             [](const KernelReply&) {},
             [](const RouteAdded&) {},
@@ -144,7 +144,7 @@ KernelGatewayActor::behavior_type gateway_probe(KernelGatewayActor::pointer self
             }};
 }
 
-ClusterGatewayActor::behavior_type cluster_probe(ClusterGatewayActor::pointer self) {
+ClusterGatewayActor::behavior_type cluster_probe(ClusterGatewayActor::pointer self, int) {
     return {[](descriptor_ready_atom, int) {},
             [](const JoinGroup&) {},
             [](const LeaveGroup&) {},
@@ -184,8 +184,8 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer self, bool silen
 class StatusShellTest : public testing::Test {
   protected:
     StatusShellTest() {
-        kernel = world.system->spawn(gateway_probe);
-        cluster = world.system->spawn(cluster_probe);
+        kernel = world.system->spawn(gateway_probe, 0);
+        cluster = world.system->spawn(cluster_probe, 0);
         actor = world.system->spawn(status, StatusConfig{&world.sink, kernel, cluster});
         log = world.system->spawn(log_probe, false);
         silent = world.system->spawn(log_probe, true);

@@ -248,7 +248,7 @@ KernelGatewayActor::behavior_type gateway_probe(KernelGatewayActor::pointer self
             [](const StatusQuery&) { return ActorStatus{}; }};
 }
 
-ClusterGatewayActor::behavior_type cluster_probe(ClusterGatewayActor::pointer self) {
+ClusterGatewayActor::behavior_type cluster_probe(ClusterGatewayActor::pointer self, int) {
     return {[](descriptor_ready_atom, int) {},
             [](const JoinGroup&) {},
             [](const LeaveGroup&) {},
@@ -303,7 +303,7 @@ class SupervisorShellTest : public testing::Test {
         config.open_rooms = [this](SupervisorActor self) {
             auto& system = *world.system;
             return Rooms{.kernel_gateway = system.spawn(gateway_probe, &seen),
-                         .cluster_gateway = system.spawn(cluster_probe),
+                         .cluster_gateway = system.spawn(cluster_probe, 0),
                          .status = system.spawn(status_probe, &seen),
                          .make_log = [&system, self, this](const Uuid& name, Luid luid) {
                              return system.spawn(log_probe, &seen, self, name, luid);

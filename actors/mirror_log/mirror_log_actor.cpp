@@ -1,0 +1,108 @@
+#include "actors/mirror_log/mirror_log_actor.hpp"
+
+#include <caf/all.hpp>
+#include <variant>
+
+#include "actors/common/actor_basics.hpp"
+
+namespace cmirror {
+
+namespace {
+
+using namespace mirror_log;
+using Self = MirrorLogActor::stateful_pointer<MirrorLogState>;
+
+Instant now(Self self) {
+    return self->clock().now().time_since_epoch();
+}
+
+/// Carries one effect out.
+struct Perform {
+    Self self;
+    MirrorLogState& state;
+
+    void operator()(KernelReply& reply) const { self->send(state.config.kernel_gateway, std::move(reply)); }
+    void operator()(const JoinEffect&) const {
+        self->send(state.config.cluster_gateway, JoinGroup{state.config.log.uuid, self});
+    }
+    void operator()(const LeaveEffect&) const {
+        self->send(state.config.cluster_gateway, LeaveGroup{state.config.log.uuid, state.config.log.luid});
+    }
+    void operator()(SendEffect& effect) const {
+        self->send(state.config.cluster_gateway, Multicast{state.config.log.uuid, std::move(effect.message)});
+    }
+    void operator()(const OpenEffect& effect) const {
+        state.device = state.config.make_log_device(effect.device, self);
+        self->send(state.device, OpenDevice{});
+    }
+    void operator()(const ReadEffect& effect) const { self->send(state.device, ReadDevice{effect.region_count}); }
+    void operator()(WriteEffect& effect) const {
+        self->send(state.device, WriteDevice{effect.write, std::move(effect.blocks)});
+    }
+    void operator()(const LineEffect& effect) const { state.config.sink->write(effect.level, effect.text); }
+    void operator()(const WakeEffect& effect) const {
+        state.timer = effect.at;
+        self->delayed_send(self, std::max(effect.at - now(self), Instant{0}), TimerDue{});
+    }
+    void operator()(const EndEffect& effect) const {
+        const auto& log = state.config.log;
+        self->send(state.config.supervisor, LogEnded{log.uuid, log.luid, effect.destroyed});
+        self->quit();
+    }
+};
+
+void perform(Self self) {
+    auto& state = self->state;
+    for (Effect& effect : state.effects)
+        std::visit(Perform{self, state}, effect);
+    state.effects.clear();
+}
+
+/// A handler that hands a message to the core's `event` and carries out what follows.
+template <class Message, class Event>
+auto on(Self self, Event event) {
+    return [self, event](const Message& message) {
+        auto& state = self->state;
+        event(*state.core, message, now(self), state.effects);
+        perform(self);
+    };
+}
+
+void timer_due(Self self) {
+    auto& state = self->state;
+    const Instant at = now(self);
+    if (!state.timer || at < *state.timer) return;
+    state.timer.reset();
+    state.core->timer(at, state.effects);
+    perform(self);
+}
+
+}  // namespace
+
+MirrorLogActor::behavior_type mirror_log_actor(Self self, MirrorLogConfig config) {
+    set_common_handlers(self, *config.sink);
+    self->state.config = std::move(config);
+    self->state.core.emplace(self->state.config.log);
+    using Core = MirrorLogCore;
+    return {
+        on<KernelRequest>(self, [](Core& c, const auto& m, Instant at, Effects& out) { c.request(m, at, out); }),
+        on<Delivered>(
+            self, [](Core& c, const auto& m, Instant at, Effects& out) { c.delivered(m.sender, *m.message, at, out); }),
+        on<Membership>(self, [](Core& c, const auto& m, Instant at, Effects& out) { c.membership(m, at, out); }),
+        on<QuorumChanged>(self,
+                          [](Core& c, const auto& m, Instant at, Effects& out) {
+                              c.quorum(QuorumView{m.quorate, m.ring, m.nodes}, at, out);
+                          }),
+        on<ClusterLost>(self, [](Core& c, const auto&, Instant at, Effects& out) { c.cluster_lost(at, out); }),
+        on<DeviceOpened>(
+            self, [](Core& c, const auto& m, Instant at, Effects& out) { c.device_opened(m.size_bytes, at, out); }),
+        on<DeviceRead>(self, [](Core& c, const auto& m, Instant at, Effects& out) { c.device_read(m.image, at, out); }),
+        on<DeviceWritten>(self, [](Core& c, const auto& m, Instant at,
+                                   Effects& out) { c.device_written(m.write, m.outcome, at, out); }),
+        on<Abandon>(self, [](Core& c, const auto&, Instant at, Effects& out) { c.abandon(at, out); }),
+        [self](const TimerDue&) { timer_due(self); },
+        [self](const StatusQuery&) { return self->state.core->status(); },
+    };
+}
+
+}  // namespace cmirror

@@ -1,0 +1,41 @@
+// The shell of a mirror log: messages in, events to the core; the core's effects out, as messages.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "actors/mirror_log/mirror_log_core.hpp"
+#include "messages/interfaces.hpp"
+
+namespace cmirror {
+
+/// What a log works with.
+struct MirrorLogConfig {
+    mirror_log::LogConfig log;
+    KernelGatewayActor kernel_gateway;
+    ClusterGatewayActor cluster_gateway;
+    SupervisorActor supervisor;
+    /// Makes the actor that works on the named log device for the log.
+    std::function<LogDeviceActor(const std::string& device, MirrorLogActor log)> make_log_device;
+    /// Outlives the actor system.
+    LogSink* sink = nullptr;
+};
+
+struct MirrorLogState {
+    static constexpr const char* name = "mirror_log";
+
+    MirrorLogConfig config;
+    std::optional<mirror_log::MirrorLogCore> core;
+    mirror_log::Effects effects;
+    LogDeviceActor device;
+    /// The TimerDue that counts is due then; earlier ones that come late are ignored.
+    std::optional<mirror_log::Instant> timer;
+};
+
+/// Ends when its instance is destroyed, and tells the supervisor.
+MirrorLogActor::behavior_type mirror_log_actor(MirrorLogActor::stateful_pointer<MirrorLogState> self,
+                                               MirrorLogConfig config);
+
+}  // namespace cmirror

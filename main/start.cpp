@@ -1,0 +1,83 @@
+#include "main/start.hpp"
+
+#include <csignal>
+#include <utility>
+
+#include "adapters/block_device/linux_block_device.hpp"
+#include "adapters/cluster/corosync_provider.hpp"
+#include "adapters/kernel_socket/netlink_connector.hpp"
+#include "adapters/kernel_socket/unix_datagram_socket.hpp"
+#include "adapters/log_sink/log_sinks.hpp"
+#include "adapters/process/boot_id.hpp"
+#include "adapters/process/memory_lock.hpp"
+#include "adapters/process/privileges.hpp"
+#include "adapters/process/signalfd_source.hpp"
+
+namespace cmirror {
+namespace {
+
+Failure<StartFailure> failure(ExitCode code, std::string text) {
+    return Failure<StartFailure>(StartFailure{code, std::move(text)});
+}
+
+ExitCode code_of(KernelSocketFailure::Step step) {
+    switch (step) {
+        case KernelSocketFailure::Step::socket:
+            return ExitCode::kernel_socket;
+        case KernelSocketFailure::Step::bind:
+            return ExitCode::kernel_bind;
+    }
+    return ExitCode::kernel_socket;
+}
+
+template <class Opened>
+Result<std::unique_ptr<KernelSocket>, StartFailure> socket_or_failure(Opened opened) {
+    if (!opened) return failure(code_of(opened.error().step), std::move(opened.error().text));
+    return std::unique_ptr<KernelSocket>(std::move(*opened));
+}
+
+Result<std::unique_ptr<KernelSocket>, StartFailure> open_kernel(const Options& options) {
+    if (!options.kernel_stand_in.empty()) return socket_or_failure(UnixDatagramSocket::open(options.kernel_stand_in));
+    return socket_or_failure(NetlinkConnector::open());
+}
+
+}  // namespace
+
+Result<void, StartFailure> check_rights(const Options& options) {
+    if (!options.kernel_stand_in.empty()) return {};
+    if (auto allowed = check_privileges(); !allowed)
+        return failure(ExitCode::kernel_bind, std::move(allowed.error().text));
+    return {};
+}
+
+std::unique_ptr<LogSink> open_sink(const Options& options) {
+    if (options.foreground) return std::make_unique<TerminalSink>();
+    return std::make_unique<SyslogSink>();
+}
+
+Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<LogSink> sink) {
+    const auto& stand_in = options.kernel_stand_in;
+    auto lock = LockFile::acquire(stand_in.empty() ? std::string(LockFile::default_path) : stand_in + ".pid");
+    if (!lock) return failure(ExitCode::lock_file, std::move(lock.error().text));
+    auto boot = read_boot_id();
+    if (!boot) return failure(ExitCode::failure, std::move(boot.error()));
+    auto kernel = open_kernel(options);
+    if (!kernel) return Failure<StartFailure>(std::move(kernel.error()));
+    auto cluster = std::make_unique<CorosyncProvider>();
+    if (auto node = cluster->local_node(); !node)
+        return failure(ExitCode::cluster_unreachable, std::move(node.error()));
+    if (auto quorum = cluster->open_quorum(); !quorum)
+        return failure(ExitCode::cluster_unreachable, std::move(quorum.error()));
+    if (auto locked = lock_memory(); !locked) sink->write(LogLevel::warning, locked.error());
+    auto signals = SignalfdSource::open({SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1});
+    if (!signals) return failure(ExitCode::failure, std::move(signals.error()));
+    return Resources{.lock = std::move(*lock),
+                     .boot = *boot,
+                     .sink = std::move(sink),
+                     .kernel = std::move(*kernel),
+                     .cluster = std::move(cluster),
+                     .devices = std::make_unique<LinuxBlockDeviceProvider>(),
+                     .signals = std::move(*signals)};
+}
+
+}  // namespace cmirror

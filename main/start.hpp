@@ -1,0 +1,58 @@
+// What the daemon needs before any actor exists, acquired in the order in which a failure says most.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "adapters/process/lock_file.hpp"
+#include "main/options.hpp"
+#include "messages/identity.hpp"
+#include "messages/ports.hpp"
+#include "messages/result.hpp"
+
+namespace cmirror {
+
+/// cmirrord(8), "EXIT CODES".
+enum class ExitCode : int {
+    success = 0,
+    failure = 1,
+    /// The lock file is another daemon's, or cannot be made. A wrong command line ends with the same code.
+    lock_file = 2,
+    usage = 2,
+    kernel_socket = 3,
+    /// The connector does not let us in; also when a capability is missing.
+    kernel_bind = 4,
+    /// The connector's multicast group.
+    group_membership = 5,
+    cluster_unreachable = 6,
+};
+
+struct StartFailure {
+    ExitCode code = ExitCode::failure;
+    /// One line that says what to do.
+    std::string text;
+};
+
+/// What outlives the actor system.
+struct Resources {
+    /// The last to go.
+    LockFile lock;
+    BootId boot{};
+    std::unique_ptr<LogSink> sink;
+    std::unique_ptr<KernelSocket> kernel;
+    std::unique_ptr<ClusterProvider> cluster;
+    std::unique_ptr<BlockDeviceProvider> devices;
+    std::unique_ptr<SignalSource> signals;
+};
+
+/// Whether the daemon may do what it has to; to be called before it goes into the background.
+Result<void, StartFailure> check_rights(const Options& options);
+
+/// Where lines go: the terminal in the foreground, else syslog.
+std::unique_ptr<LogSink> open_sink(const Options& options);
+
+/// To be called in the final process, before any thread exists.
+Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<LogSink> sink);
+
+}  // namespace cmirror

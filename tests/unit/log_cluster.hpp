@@ -1,0 +1,106 @@
+// A cluster of mirror log cores in one process: one total order, one log device, one clock, all driven by the test.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/mirror_log/mirror_log_core.hpp"
+
+namespace cmirror::mirror_log {
+
+/// A log device in memory, shared by the nodes.
+struct MemoryDevice {
+    std::vector<std::byte> bytes;
+    int open_error = 0;
+    int read_error = 0;
+    int write_error = 0;
+    std::uint64_t writes = 0;
+    std::uint64_t bytes_written = 0;
+
+    DeviceImage image(std::uint64_t region_count) const;
+    bool clean(RegionNumber region) const;
+};
+
+class LogCluster {
+  public:
+    struct Node {
+        NodeId id = 0;
+        Luid luid = 0;
+        BootId boot{};
+        std::uint32_t process = 0;
+        std::unique_ptr<MirrorLogCore> core;
+        std::vector<KernelReply> replies;
+        std::vector<std::string> lines;
+        std::optional<Instant> wake;
+        bool joined = false;
+        /// Cut off: gets nothing, and what it sends is lost.
+        bool silent = false;
+        std::deque<std::variant<Membership, std::pair<MemberId, ClusterMessage>>> inbox;
+        std::vector<WriteEffect> writes_held;
+        std::uint64_t sent = 0;
+        MemberId member() const { return {id, process}; }
+    };
+
+    explicit LogCluster(std::string arguments, Settings settings = {});
+
+    /// A node with a constructed log; `quorate` from the start.
+    Node& add(NodeId id);
+    Node& operator[](NodeId id) { return *nodes_.at(id); }
+    /// CTR, RESUME and everything that follows until nothing is under way.
+    Node& start(NodeId id);
+
+    /// Hands a request in; its seq is returned. Nothing is delivered.
+    std::uint32_t ask(NodeId id, RequestType type, RequestPayload payload = {});
+    /// ask(), deliver everything, and the reply if it has come.
+    std::optional<KernelReply> call(NodeId id, RequestType type, RequestPayload payload = {});
+    std::optional<KernelReply> reply_to(NodeId id, std::uint32_t seq) const;
+
+    /// Delivers the next event of one node's inbox; false if there is none.
+    bool step(NodeId id);
+    /// Delivers everything to everyone, until nothing is under way.
+    void settle();
+    /// Lets time pass, with timers and deliveries.
+    void advance(Instant time);
+
+    /// The daemon dies: its group sees the process go; the kernel lives on.
+    void kill(NodeId id);
+    /// The node is gone: the group sees the node go, and the ring loses it.
+    void crash(NodeId id);
+    /// A new daemon on the node, after kill() (same boot) or crash() (new boot, new luid).
+    Node& restart(NodeId id, bool new_boot);
+    /// Removes several members in one configuration change.
+    void lose(const std::vector<NodeId>& ids, ChangeReason reason);
+    void set_quorum(NodeId id, bool quorate);
+    /// Writes wait until release_writes().
+    bool hold_writes = false;
+    void release_writes();
+    /// Frames of this node are dropped: accepted by corosync, never delivered.
+    std::map<NodeId, int> drop_next;
+
+    MemoryDevice device;
+    Instant now{std::chrono::seconds{1000}};
+    std::vector<NodeId> ring;
+
+    static RegionList regions(std::initializer_list<RegionNumber> list);
+
+  private:
+    void carry_out(Node& node, Effects& effects);
+    void change(const std::vector<MemberChange>& left, const std::vector<MemberChange>& joined);
+    void do_write(Node& node, WriteEffect& write);
+    void tell_quorum();
+    std::vector<MemberId> members() const;
+
+    std::string arguments_;
+    Settings settings_;
+    std::map<NodeId, std::unique_ptr<Node>> nodes_;
+    std::uint32_t next_seq_ = 1;
+    std::uint32_t next_process_ = 100;
+    std::uint64_t next_ring_ = 1;
+    std::uint8_t next_boot_ = 1;
+};
+
+}  // namespace cmirror::mirror_log
