@@ -11,7 +11,8 @@ SECTOR = 512
 LOCK_FILE = "/run/cmirrord.pid"
 SYSTEM_LOG = "/var/log/messages"
 LEG_DISKS, LOG_DISK = ("/dev/vda", "/dev/vdb"), "/dev/vdc"
-NUMBER_OF_DISK = {"/dev/vda": "254:0", "/dev/vdb": "254:16", "/dev/vdc": "254:32", "/dev/vdd": "254:48"}
+NUMBER_OF_DISK = {"/dev/vda": "254:0", "/dev/vdb": "254:16", "/dev/vdc": "254:32", "/dev/vdd": "254:48",
+                  "/dev/vde": "254:64"}
 
 
 class Daemon:
