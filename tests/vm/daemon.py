@@ -66,10 +66,13 @@ class Daemon:
         return self.log_since(since)
 
     def snapshot(self) -> str:
-        """The status that it logs for SIGUSR1, up to and with the last log."""
+        """The status that it logs for SIGUSR1, without what syslog puts before each line."""
         since = self.log_lines()
         self.signal("USR1")
-        return self.wait_logged(r"Official log list", since)
+        logs = int(re.findall(r"Official log list: (\d+)", self.wait_logged(r"Official log list: \d", since))[-1])
+        last_field_of_each = r"(?s)Official log list:" + r".*\brounds +: \d+" * logs
+        lines = self.wait_logged(last_field_of_each, since).splitlines()
+        return "\n".join(line.split("]: ", 1)[-1] for line in lines)
 
 
 @dataclass(frozen=True)

@@ -119,8 +119,8 @@ class Demo:
 
     def show_snapshot(self) -> None:
         text = self.daemons[0].snapshot()
-        self.screen.done("status snapshot (SIGUSR1):")
-        self.screen.quote("\n".join(line.split(": ", 1)[-1] for line in text.splitlines()))
+        self.screen.done("status snapshot (SIGUSR1), the part about logs:")
+        self.screen.quote(text[text.index("Official log list"):])
 
     def stop_is_refused(self, mirror: Mirror) -> None:
         daemon = self.daemons[0]
@@ -128,7 +128,7 @@ class Demo:
         daemon.signal("INT")
         text = daemon.wait_logged("SIGINT", since)
         self.screen.done("SIGINT is refused while mirrors exist:")
-        self.screen.quote(text.split(": ", 1)[-1])
+        self.screen.quote(text.split("]: ", 1)[-1])
         mirror.synchronised()
 
     def remove(self, mirrors: list[list[Mirror]]) -> None:

@@ -39,7 +39,10 @@ hostname node$node
 ip link set lo up; ip link set eth0 up; ip addr add 10.11.0.$node/24 dev eth0
 echo "root:x:0:0:root:/:/bin/sh" > /etc/passwd; echo "root:x:0:" > /etc/group
 echo "127.0.0.1 localhost" > /etc/hosts; echo "10.11.0.$node node$node" >> /etc/hosts
-syslogd -n -s 0 -O /var/log/messages &
+# The queue of a datagram socket, as systemd sets it: else a burst of more than ten lines is lost on its way to syslog.
+echo 512 > /proc/sys/net/unix/max_dgram_qlen
+touch /var/log/messages; syslogd -n -O /var/log/messages &
+until [ -S /dev/log ]; do usleep 10000; done
 stty -F /dev/ttyS1 raw -echo
 exec 3<>/dev/ttyS1
 echo "@@READY" >&3
