@@ -26,6 +26,8 @@ ExitCode code_of(KernelSocketFailure::Step step) {
             return ExitCode::kernel_socket;
         case KernelSocketFailure::Step::bind:
             return ExitCode::kernel_bind;
+        case KernelSocketFailure::Step::group:
+            return ExitCode::group_membership;
     }
     return ExitCode::kernel_socket;
 }

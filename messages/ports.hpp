@@ -86,7 +86,8 @@ class GroupEvents {
     ~GroupEvents() = default;
 };
 
-/// One connection to the CPG service: one group at a time.
+/// One connection to the CPG service, for one group and one join: after leave() it hears what is still delivered and is
+/// then to be thrown away. While it exists, no other connection of this process can join that group.
 class GroupConnection : public Port {
   public:
     virtual int descriptor() const = 0;

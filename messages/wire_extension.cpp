@@ -115,6 +115,7 @@ std::vector<std::byte> pack(const Confirm& confirm) {
     ByteWriter out = begin_message(Kind::confirm);
     out.u32(static_cast<std::uint32_t>(confirm.confirmations.size()));
     for (const Confirmation& entry : confirm.confirmations) {
+        CMIRROR_INVARIANT(entry.error <= 0);
         out.u32(entry.origin.node).u32(entry.origin.process).u64(entry.token).u64(entry.next_seq);
         out.u32(static_cast<std::uint32_t>(entry.error));
     }

@@ -23,8 +23,10 @@ constexpr std::uint64_t checkpoint_words(std::uint64_t region_count) {
 
 /// Reverses the bytes of each group of `width`; bytes left over at the end stay.
 void swap_each(std::span<std::byte> data, std::size_t width) {
-    for (; data.size() >= width; data = data.subspan(width))
-        std::reverse(data.begin(), data.begin() + width);
+    for (; data.size() >= width; data = data.subspan(width)) {
+        const auto group = data.first(width);
+        std::reverse(group.begin(), group.end());
+    }
 }
 
 /// Whether the data of this type, request or response, is nothing but 64-bit integers.

@@ -14,8 +14,12 @@ namespace {
 
 constexpr std::size_t alignment = 4096;
 
-std::uint64_t round_up(std::uint64_t value, std::size_t unit) { return (value + unit - 1) / unit * unit; }
-std::uint64_t round_down(std::uint64_t value, std::size_t unit) { return value / unit * unit; }
+std::uint64_t round_up(std::uint64_t value, std::size_t unit) {
+    return (value + unit - 1) / unit * unit;
+}
+std::uint64_t round_down(std::uint64_t value, std::size_t unit) {
+    return value / unit * unit;
+}
 
 }  // namespace
 
@@ -36,9 +40,8 @@ Result<std::unique_ptr<LinuxBlockDevice>, DeviceError> LinuxBlockDevice::adopt(U
 }
 
 Failure<DeviceError> LinuxBlockDevice::failure(const char* action, std::uint64_t offset, int code) const {
-    return Failure<DeviceError>{
-        {code, std::string{"cannot "} + action + " " + name_ + " at byte " + std::to_string(offset) + ": " +
-                   std::strerror(code)}};
+    return Failure<DeviceError>{{code, std::string{"cannot "} + action + " " + name_ + " at byte " +
+                                           std::to_string(offset) + ": " + std::strerror(code)}};
 }
 
 Result<void, DeviceError> LinuxBlockDevice::read_aligned(std::uint64_t offset, std::size_t size) {

@@ -96,7 +96,8 @@ Result<std::unique_ptr<BlockDevice>, DeviceError> LinuxBlockDeviceProvider::open
         return LinuxBlockDevice::adopt(std::move(*device), text);
     }
     if (!name.starts_with('/') || name.find('\0') != std::string_view::npos)
-        return failure(EINVAL, "the log device must be named by major:minor or by an absolute path, not `" + text + "`");
+        return failure(EINVAL,
+                       "the log device must be named by major:minor or by an absolute path, not `" + text + "`");
     auto device = open_checked(text, std::nullopt, 0);
     if (!device && device.error() == ENOTBLK) return failure(ENOTBLK, text + " is not a block device");
     if (!device) return failure(device.error(), "cannot open the log device " + text);

@@ -82,14 +82,14 @@ ClusterCall CorosyncGroup::join(const Uuid& group) {
 }
 
 ClusterCall CorosyncGroup::leave() {
-    if (!group_) return ClusterCall::refused;
+    if (!group_ || left_) return ClusterCall::refused;
     const auto outcome = cluster_call_of(cpg_leave(handle_, &*group_));
-    if (outcome == ClusterCall::done) group_.reset();
+    left_ = outcome == ClusterCall::done;
     return outcome;
 }
 
 ClusterCall CorosyncGroup::multicast(std::span<const std::byte> frame) {
-    if (!group_ || frame.size() > frame_size_max_) return ClusterCall::refused;
+    if (!group_ || left_ || frame.size() > frame_size_max_) return ClusterCall::refused;
     // writev's type has no const; libcpg only reads.
     iovec part{const_cast<std::byte*>(frame.data()), frame.size()};
     return cluster_call_of(cpg_mcast_joined(handle_, CPG_TYPE_AGREED, &part, 1));

@@ -47,7 +47,9 @@ class CorosyncGroup final : public GroupConnection {
     int descriptor_ = -1;
     MemberId self_;
     std::uint32_t frame_size_max_ = 0;
+    /// What was joined, and whether it was left.
     std::optional<cpg_name> group_;
+    bool left_ = false;
     /// Who gets what is dispatched, while dispatch() runs.
     GroupEvents* events_ = nullptr;
 };

@@ -5,7 +5,9 @@
 
 namespace cmirror {
 
-Result<std::unique_ptr<GroupConnection>, std::string> CorosyncProvider::open_group() { return CorosyncGroup::open(); }
+Result<std::unique_ptr<GroupConnection>, std::string> CorosyncProvider::open_group() {
+    return CorosyncGroup::open();
+}
 
 Result<std::unique_ptr<QuorumConnection>, std::string> CorosyncProvider::open_quorum() {
     return CorosyncQuorum::open();

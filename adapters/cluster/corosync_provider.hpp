@@ -24,8 +24,8 @@ std::string corosync_failure_text(const std::string& service, cs_error_t code);
 ///
 /// A group's name in CPG is the uuid with its NUL (spec/cluster-v5.md), at most 128 bytes together: a uuid of 128
 /// characters is refused. So are a frame above what corosync sends in one piece (about 1 MB; libcpg would split it,
-/// and sleep and print when corosync is busy), and joining a group that this process is in already or has not yet left
-/// completely.
+/// and sleep and print when corosync is busy), and joining a group that another connection of this process has joined:
+/// corosync says CS_ERR_EXIST until that connection is closed, even after its leave was delivered.
 class CorosyncProvider final : public ClusterProvider {
   public:
     Result<std::unique_ptr<GroupConnection>, std::string> open_group() override;

@@ -114,7 +114,7 @@ void FakeCluster::deliver(NodeId id, const Item& item) {
             // Its sender may have left, or its node may be new in the ring: then it is no member's message.
             if (!members.contains(item.member)) break;
             for (auto* connection : node.groups)
-                if (connection->listening_ == item.group && members.contains(connection->self_))
+                if (connection->hears(item.group) && members.contains(connection->self_))
                     connection->push(FakeGroupConnection::Message{item.member, item.bytes});
             break;
         case Item::Kind::join:
@@ -126,8 +126,8 @@ void FakeCluster::deliver(NodeId id, const Item& item) {
             if (members.erase(item.member) == 0) break;
             tell_change(id, item.group, {{item.member, reason()}}, {});
             for (auto* connection : node.groups)
-                if (connection->self_ == item.member && connection->listening_ == item.group && !connection->group_)
-                    connection->listening_.reset();
+                if (connection->self_ == item.member && connection->hears(item.group) && connection->left_)
+                    connection->deaf_ = true;
             break;
     }
 }
@@ -142,7 +142,7 @@ void FakeCluster::tell_change(NodeId id, const Uuid& group, std::vector<MemberCh
         return members.contains(self);
     };
     for (auto* connection : node.groups)
-        if (connection->listening_ == group && concerns(connection->self_))
+        if (connection->hears(group) && concerns(connection->self_))
             connection->push(Membership{connection->self_, {members.begin(), members.end()}, left, joined});
 }
 

@@ -20,8 +20,8 @@ namespace cmirror {
 class FakeGroupConnection;
 class FakeQuorumConnection;
 
-/// How a multicast travels: it waits at its sender until it is **ordered** in the sender's ring, and after that for each
-/// node until it is **delivered** there, which puts it into the connections' queues and makes their descriptors
+/// How a multicast travels: it waits at its sender until it is **ordered** in the sender's ring, and after that for
+/// each node until it is **delivered** there, which puts it into the connections' queues and makes their descriptors
 /// readable. Joins and leaves travel in the same way. By default both happen at once; with set_automatic(false) the
 /// simulation chooses each step. Connections must not outlive the cluster.
 class FakeCluster {

@@ -45,7 +45,9 @@ void FakeCluster::partition(const std::vector<std::set<NodeId>>& sides) {
     act();
 }
 
-void FakeCluster::merge() { partition({}); }
+void FakeCluster::merge() {
+    partition({});
+}
 
 void FakeCluster::force_quorum(std::optional<bool> quorate) {
     forced_quorum_ = quorate;

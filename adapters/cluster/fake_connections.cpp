@@ -18,8 +18,8 @@ FakeGroupConnection::FakeGroupConnection(FakeCluster& cluster, MemberId self)
 FakeGroupConnection::~FakeGroupConnection() {
     std::erase(cluster_.node_of(self_.node).groups, this);
     cluster_.descriptors_.close(descriptor_);
-    // group_ is gone after leave(): then the leave is on its way already.
-    if (lost_ || !group_) return;
+    // After leave() that is on its way already.
+    if (lost_ || !group_ || left_) return;
     cluster_.node_of(self_.node).unordered.push_back({FakeCluster::Item::Kind::process_down, self_, *group_, nullptr});
     cluster_.act();
 }
@@ -37,32 +37,31 @@ void FakeGroupConnection::lose() {
 
 ClusterCall FakeGroupConnection::join(const Uuid& group) {
     if (lost_) return ClusterCall::lost;
-    // As corosync has it: the name's NUL counts, and a process is in a group at most once.
-    if (group_ || listening_ || group.text().size() + 1 > Uuid::length_max) return ClusterCall::refused;
+    // As corosync has it: the name's NUL counts, and a process joins a group by one connection at a time.
+    if (group_ || group.text().size() + 1 > Uuid::length_max) return ClusterCall::refused;
     const auto& node = cluster_.node_of(self_.node);
     for (const auto* other : node.groups)
-        if (other->self_ == self_ && other->listening_ == group) return ClusterCall::refused;
+        if (other->self_ == self_ && other->group_ == group) return ClusterCall::refused;
     const auto outcome = cluster_.accept({FakeCluster::Item::Kind::join, self_, group, nullptr});
     if (outcome != ClusterCall::done) return outcome;
     group_ = group;
-    listening_ = group;
     cluster_.act();
     return outcome;
 }
 
 ClusterCall FakeGroupConnection::leave() {
     if (lost_) return ClusterCall::lost;
-    if (!group_) return ClusterCall::refused;
+    if (!group_ || left_) return ClusterCall::refused;
     const auto outcome = cluster_.accept({FakeCluster::Item::Kind::leave, self_, *group_, nullptr});
     if (outcome != ClusterCall::done) return outcome;
-    group_.reset();
+    left_ = true;
     cluster_.act();
     return outcome;
 }
 
 ClusterCall FakeGroupConnection::multicast(std::span<const std::byte> frame) {
     if (lost_) return ClusterCall::lost;
-    if (!group_) return ClusterCall::refused;
+    if (!group_ || left_) return ClusterCall::refused;
     auto bytes = std::make_shared<const std::vector<std::byte>>(frame.begin(), frame.end());
     const auto outcome = cluster_.accept({FakeCluster::Item::Kind::message, self_, *group_, std::move(bytes)});
     cluster_.act();

@@ -34,15 +34,18 @@ class FakeGroupConnection final : public GroupConnection {
 
     void push(Event event);
     void lose();
+    bool hears(const Uuid& group) const { return group_ == group && !deaf_; }
 
     FakeCluster& cluster_;
     MemberId self_;
     int descriptor_;
     bool lost_ = false;
-    /// The group that multicasts go to.
+    /// The group that was joined.
     std::optional<Uuid> group_;
-    /// The group whose events come: until our own leave was delivered.
-    std::optional<Uuid> listening_;
+    /// leave() was called.
+    bool left_ = false;
+    /// Our own leave was delivered: nothing comes any more.
+    bool deaf_ = false;
     std::deque<Event> events_;
 };
 

@@ -25,7 +25,9 @@ timespec timespec_of(std::chrono::nanoseconds duration) {
 
 }  // namespace
 
-DescriptorSet::DescriptorSet() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) { CMIRROR_INVARIANT(epoll_.is_open()); }
+DescriptorSet::DescriptorSet() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+    CMIRROR_INVARIANT(epoll_.is_open());
+}
 
 void DescriptorSet::add_to_kernel(int descriptor) {
     epoll_event event{};

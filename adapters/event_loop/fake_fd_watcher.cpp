@@ -58,6 +58,8 @@ std::size_t FakeFdWatcher::poll_now() {
     return now.size();
 }
 
-void FakeFdWatcher::clear() { const auto released = std::exchange(watched_, {}); }
+void FakeFdWatcher::clear() {
+    const auto released = std::exchange(watched_, {});
+}
 
 }  // namespace cmirror

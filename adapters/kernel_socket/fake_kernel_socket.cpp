@@ -11,17 +11,27 @@ using Kind = KernelDatagram::Kind;
 FakeKernelSocket::FakeKernelSocket(FakeDescriptors& descriptors)
     : descriptors_(descriptors), descriptor_(descriptors.open()) {}
 
-FakeKernelSocket::~FakeKernelSocket() { descriptors_.close(descriptor_); }
+FakeKernelSocket::~FakeKernelSocket() {
+    descriptors_.close(descriptor_);
+}
 
 void FakeKernelSocket::arrive(Waiting waiting) {
     waiting_.push_back(std::move(waiting));
     descriptors_.set_readable(descriptor_, true);
 }
 
-void FakeKernelSocket::kernel_sends(Bytes frame) { arrive({{Kind::from_kernel, 0, 0}, std::move(frame)}); }
-void FakeKernelSocket::someone_else_sends(Bytes frame) { arrive({{Kind::foreign, 0, 0}, std::move(frame)}); }
-void FakeKernelSocket::overruns() { arrive({{Kind::overrun, 0, 0}, {}}); }
-void FakeKernelSocket::receive_fails_once(int code) { arrive({{Kind::failed, 0, code}, {}}); }
+void FakeKernelSocket::kernel_sends(Bytes frame) {
+    arrive({{Kind::from_kernel, 0, 0}, std::move(frame)});
+}
+void FakeKernelSocket::someone_else_sends(Bytes frame) {
+    arrive({{Kind::foreign, 0, 0}, std::move(frame)});
+}
+void FakeKernelSocket::overruns() {
+    arrive({{Kind::overrun, 0, 0}, {}});
+}
+void FakeKernelSocket::receive_fails_once(int code) {
+    arrive({{Kind::failed, 0, code}, {}});
+}
 
 void FakeKernelSocket::sends_fail(std::size_t count, int code) {
     failing_sends_ = count;
@@ -33,7 +43,9 @@ void FakeKernelSocket::closes() {
     descriptors_.set_readable(descriptor_, true);
 }
 
-std::vector<FakeKernelSocket::Bytes> FakeKernelSocket::take_answers() { return std::exchange(answers_, {}); }
+std::vector<FakeKernelSocket::Bytes> FakeKernelSocket::take_answers() {
+    return std::exchange(answers_, {});
+}
 
 KernelDatagram FakeKernelSocket::receive(std::span<std::byte> buffer) {
     if (waiting_.empty()) return {closed_ ? Kind::closed : Kind::none, 0, 0};

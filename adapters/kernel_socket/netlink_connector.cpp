@@ -67,7 +67,7 @@ Result<std::unique_ptr<NetlinkConnector>, KernelSocketFailure> NetlinkConnector:
         return failure(Step::bind, errno, bind_advice(errno));
     const int group = CN_IDX_DM;
     if (::setsockopt(socket.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
-        return failure(Step::bind, errno, bind_advice(errno));
+        return failure(Step::group, errno, bind_advice(errno));
     socklen_t length = sizeof address;
     if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0)
         return failure(Step::bind, errno, bind_advice(errno));

@@ -16,7 +16,8 @@ namespace cmirror {
 struct KernelSocketFailure {
     enum class Step : std::uint8_t {
         socket,  ///< no socket of that kind can be had
-        bind     ///< the socket cannot be bound, or may not join the kernel's group
+        bind,    ///< the socket cannot be bound
+        group    ///< it may not join the kernel's multicast group
     };
     Step step = Step::socket;
     /// Positive errno.
@@ -31,7 +32,8 @@ class NetlinkConnector final : public KernelSocket {
     static constexpr int receive_buffer_bytes = 8 << 20;
 
     /// Opens the socket, binds it to a port of its own and joins the group CN_IDX_DM. Needs CAP_NET_ADMIN and the
-    /// initial network namespace; says which one is missing.
+    /// initial network namespace; says which one is missing. (Linux 6.6 and later let anyone join: success here does
+    /// not prove the right, so check_privileges() comes first.)
     static Result<std::unique_ptr<NetlinkConnector>, KernelSocketFailure> open();
 
     int descriptor() const override { return socket_.get(); }

@@ -16,7 +16,9 @@ class FakeLogSink final : public LogSink {
         std::string text;
     };
 
-    void write(LogLevel level, std::string_view line) noexcept override { lines_.push_back({level, std::string{line}}); }
+    void write(LogLevel level, std::string_view line) noexcept override {
+        lines_.push_back({level, std::string{line}});
+    }
 
     const std::vector<Line>& lines() const { return lines_; }
     void clear() { lines_.clear(); }

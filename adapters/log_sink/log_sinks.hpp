@@ -37,7 +37,7 @@ class SyslogSink final : public LogSink {
 };
 
 /// Writes `HH:MM:SS.mmm level line` to a terminal, pipe or file without ever waiting for it. May be used by several
-/// threads.
+/// threads. The process must ignore SIGPIPE: whoever reads the pipe may go away.
 class TerminalSink final : public LogSink {
   public:
     /// Lines above `least` (of less importance) are left out. `descriptor` stays the caller's, and its flags as they

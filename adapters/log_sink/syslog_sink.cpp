@@ -65,10 +65,10 @@ bool SyslogSink::send(LogLevel level, std::string_view line) noexcept {
     tm local{};
     ::localtime_r(&now, &local);
     std::array<char, datagram_max> datagram;
-    const int length = std::snprintf(
-        datagram.data(), datagram.size(), "<%d>%s %2d %02d:%02d:%02d %s[%d]: %.*s", LOG_DAEMON | priority_of(level),
-        months[static_cast<std::size_t>(local.tm_mon)], local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec,
-        ident_.c_str(), static_cast<int>(::getpid()), static_cast<int>(line.size()), line.data());
+    const int length = std::snprintf(datagram.data(), datagram.size(), "<%d>%s %2d %02d:%02d:%02d %s[%d]: %.*s",
+                                     LOG_DAEMON | priority_of(level), months[static_cast<std::size_t>(local.tm_mon)],
+                                     local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec, ident_.c_str(),
+                                     static_cast<int>(::getpid()), static_cast<int>(line.size()), line.data());
     if (length <= 0) return false;
     const auto size = std::min(static_cast<std::size_t>(length), datagram.size() - 1);
     // Not connected: a syslog daemon that was restarted is found again by its path.

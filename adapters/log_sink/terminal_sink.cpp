@@ -37,10 +37,9 @@ void TerminalSink::write(LogLevel level, std::string_view line) noexcept {
     ::localtime_r(&now.tv_sec, &local);
     std::array<char, line_max> text;
     const auto name = name_of(level);
-    const int length =
-        std::snprintf(text.data(), text.size() - 1, "%02d:%02d:%02d.%03ld %-7.*s %.*s", local.tm_hour, local.tm_min,
-                      local.tm_sec, now.tv_nsec / 1'000'000, static_cast<int>(name.size()), name.data(),
-                      static_cast<int>(line.size()), line.data());
+    const int length = std::snprintf(text.data(), text.size() - 1, "%02d:%02d:%02d.%03ld %-7.*s %.*s", local.tm_hour,
+                                     local.tm_min, local.tm_sec, now.tv_nsec / 1'000'000, static_cast<int>(name.size()),
+                                     name.data(), static_cast<int>(line.size()), line.data());
     if (length <= 0) return;
     auto size = std::min(static_cast<std::size_t>(length), text.size() - 2);
     text[size++] = '\n';

@@ -255,6 +255,7 @@ TEST_F(ClusterGatewayCoreTest, the_queue_is_bounded_in_bytes_too) {
     core.on_multicast_called(1, ClusterCall::try_again, now, effects);
     take();
     StateChunk chunk;
+    chunk.count = 1;
     chunk.compressed.resize(5000);
     core.multicast(uuid("log"), 7, chunk, now, effects);
     EXPECT_EQ(take(), (Words{"close 1", "tell 7 lost"}));

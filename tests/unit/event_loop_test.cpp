@@ -87,8 +87,7 @@ TEST_F(EventLoopTests, hidden_and_lazy_actors_answer) {
     for (const auto& actor : {system->spawn<caf::lazy_init>(adder), system->spawn<caf::hidden>(adder),
                               system->spawn<caf::hidden + caf::lazy_init>(adder)})
         self->request(actor, deadline, 1, 1)
-            .receive([](int sum) { EXPECT_EQ(sum, 2); },
-                     [](caf::error& error) { FAIL() << caf::to_string(error); });
+            .receive([](int sum) { EXPECT_EQ(sum, 2); }, [](caf::error& error) { FAIL() << caf::to_string(error); });
 }
 
 TEST_F(EventLoopTests, delayed_message_from_outside_does_not_come_early) {
@@ -151,11 +150,12 @@ TEST_F(EventLoopTests, receive_timeout_repeats) {
     std::promise<void> done;
     auto future = done.get_future();
     system->spawn([&done](caf::stateful_actor<int>* self) -> caf::behavior {
-        return {[](tick_atom) {}, caf::after(2ms) >> [self, &done] {
-                    if (++self->state < 3) return;
-                    done.set_value();
-                    self->quit();
-                }};
+        return {[](tick_atom) {}, caf::after(2ms) >>
+                                      [self, &done] {
+                                          if (++self->state < 3) return;
+                                          done.set_value();
+                                          self->quit();
+                                      }};
     });
     EXPECT_TRUE(arrives(future));
 }
@@ -352,15 +352,15 @@ TEST_F(EventLoopTests, descriptor_armed_while_readable_is_told_again) {
     system->spawn([&twice, watcher, fd = pair.left.get()](caf::stateful_actor<int>* self) -> caf::behavior {
         watcher->watch(fd, self);
         return {[self, &twice, watcher, fd](descriptor_ready_atom, int) {
-            if (++self->state == 1) {
-                // Long enough disarmed for the loop to look again, then armed with the datagram still there.
-                self->delayed_send(self, 2ms, tick_atom::value);
-                return;
-            }
-            watcher->unwatch(fd);
-            twice.set_value();
-            self->quit();
-        },
+                    if (++self->state == 1) {
+                        // Long enough disarmed for the loop to look again, then armed with the datagram still there.
+                        self->delayed_send(self, 2ms, tick_atom::value);
+                        return;
+                    }
+                    watcher->unwatch(fd);
+                    twice.set_value();
+                    self->quit();
+                },
                 [watcher, fd](tick_atom) { watcher->rearm(fd); }};
     });
     ASSERT_EQ(::send(pair.right.get(), "x", 1, 0), 1);

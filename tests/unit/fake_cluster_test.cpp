@@ -105,7 +105,17 @@ TEST_F(FakeClusterTests, leave_is_delivered_to_the_one_who_left) {
     const auto left = std::vector<MemberChange>{{{2, 200}, ChangeReason::leave}};
     EXPECT_EQ(read(2).changes.at(0).left, left);
     EXPECT_EQ(read(1).changes.at(0).left, left);
-    EXPECT_EQ(connections[2]->join(group), ClusterCall::done);
+}
+
+TEST_F(FakeClusterTests, group_that_was_left_is_joined_again_by_a_new_connection) {
+    join_all();
+    ASSERT_EQ(connections[2]->leave(), ClusterCall::done);
+    read(2);
+    EXPECT_EQ(connections[2]->join(group), ClusterCall::refused);
+    auto second = cluster.provider(2, 200)->open_group();
+    EXPECT_EQ((*second)->join(group), ClusterCall::refused);
+    connections.erase(2);
+    EXPECT_EQ((*second)->join(group), ClusterCall::done);
 }
 
 TEST_F(FakeClusterTests, connection_that_ends_without_leaving_is_a_process_that_died) {
