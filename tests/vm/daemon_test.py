@@ -56,11 +56,18 @@ class DaemonTest(unittest.TestCase):
         mirror = self.mirror("core")
         mirror.create()
 
-    def test_in_the_foreground_it_writes_to_the_terminal(self) -> None:
-        self.node.output(": > /var/log/messages; cmirrord -f >/tmp/terminal 2>&1 &")
-        self.node.wait_for(f"test -s {LOCK_FILE}")
+    def start_in_foreground(self) -> None:
+        """With its output in /tmp/terminal and later its exit status in /tmp/status."""
+        self.node.output("rm -f /tmp/status; (cmirrord -f >/tmp/terminal 2>&1; echo $? > /tmp/status) &")
         self.addCleanup(self.stop_if_there)
-        self.node.wait_for(f"kill -USR1 $(cat {LOCK_FILE}); grep -q 'Official log list' /tmp/terminal")
+        # It is ready when it takes its signals from a descriptor: then they are blocked.
+        self.node.wait_for(f"grep -q '^SigBlk:.*[1-9a-f]' /proc/$(cat {LOCK_FILE})/status")
+
+    def test_in_the_foreground_it_writes_to_the_terminal(self) -> None:
+        self.node.output(": > /var/log/messages")
+        self.start_in_foreground()
+        self.daemon.signal("USR1")
+        self.node.wait_for("grep -q 'Official log list' /tmp/terminal")
         self.assertEqual(self.node.run("grep cmirrord /var/log/messages")[0], 1)
 
     def test_a_second_daemon_is_refused(self) -> None:
@@ -98,9 +105,9 @@ class DaemonTest(unittest.TestCase):
                 self.assertEqual(self.node.run(f"test -e {LOCK_FILE}")[0], 1, "the lock file is left behind")
 
     def test_it_exits_with_0_when_stopped(self) -> None:
-        self.node.output("(cmirrord -f >/tmp/terminal 2>&1; echo $? > /tmp/status) &")
-        self.node.wait_for(f"test -s {LOCK_FILE}")
-        self.node.wait_for("kill -INT $(pidof cmirrord); test -s /tmp/status")
+        self.start_in_foreground()
+        self.daemon.stop()
+        self.node.wait_for("test -s /tmp/status")
         self.assertEqual(self.node.output("cat /tmp/status"), "0", self.node.output("cat /tmp/terminal"))
 
     def test_a_snapshot_tells_about_every_log(self) -> None:

@@ -5,7 +5,7 @@ import unittest
 
 from arguments import daemon_and_unittest_arguments
 from daemon import Daemon, Log, Mirror
-from vmcluster import Cluster
+from vmcluster import Cluster, wait_until
 
 MAGIC_BYTES = bytes.fromhex("7252694d")
 MAP_OFFSET = 1024
@@ -184,16 +184,25 @@ class DiskMirrorTest(MirrorCases, unittest.TestCase):
         self.assertEqual(legs[1][5 * region_bytes], legs[0][5 * region_bytes], "region 5 was to be copied")
         self.assertNotEqual(legs[1][6 * region_bytes], legs[0][6 * region_bytes], "region 6 was not to be copied")
 
+    def unclean_on_device(self) -> list[int]:
+        return [r for r, bit in enumerate(disk_map(self.mirror.log_device(), self.mirror.regions)) if bit == 0]
+
     def test_a_write_in_flight_is_marked_on_the_device(self) -> None:
+        self.node.output(f"dmsetup create halted --table '0 {self.mirror.sectors} linear /dev/vdb 0'")
+        self.addCleanup(self.node.output, "dmsetup remove halted")
+        self.addCleanup(self.mirror.remove_if_there)
+        self.addCleanup(self.node.output, "dmsetup resume halted")
+        self.mirror.legs = ("/dev/vda", "/dev/mapper/halted")
         self.create_and_synchronise()
-        self.write(4, 1)
-        region = 4 * 2048 // self.mirror.log.region_sectors
-        regions = set(range(region, region + 2048 // self.mirror.log.region_sectors))
-        unclean = {r for r, bit in enumerate(disk_map(self.mirror.log_device(), self.mirror.regions)) if bit == 0}
-        self.assertLessEqual(unclean, regions)
-        self.mirror.suspend()
-        self.assertEqual(disk_map(self.mirror.log_device(), self.mirror.regions), [1] * self.mirror.regions)
-        self.mirror.resume()
+        wait_until("all regions are clean", lambda: not self.unclean_on_device(), 20)
+        self.node.output("dmsetup suspend --noflush halted")
+        self.node.start(f"dd if=/dev/zero of={self.mirror.path} bs=4k count=1 seek={9 * 64} oflag=direct;"
+                        "touch /tmp/written")
+        wait_until("region 9 is marked", lambda: self.unclean_on_device() == [9], 20)
+        self.assertEqual(self.node.run("test -e /tmp/written")[0], 1)
+        self.node.output("dmsetup resume halted")
+        self.node.wait_for("test -e /tmp/written")
+        wait_until("region 9 is clean again", lambda: not self.unclean_on_device(), 30)
 
     def test_the_kernels_own_disk_log_takes_the_device_over(self) -> None:
         self.create_and_synchronise()

@@ -63,10 +63,9 @@ class RestartCases:
         blocks = self.mirror.bytes // BLOCK
         self.mirror.create()
         self.mirror.wait_synchronised()
-        self.node.output("cat > /tmp/writer <<'EOF'\n" + WRITER.format(path=self.mirror.path, blocks=blocks) + "EOF")
-        self.node.output("sh /tmp/writer </dev/null >/dev/null 2>&1 &")
+        self.node.start(WRITER.format(path=self.mirror.path, blocks=blocks))
         self.wait_written(20)
-        for _ in range(3):
+        for _ in range(2):
             self.restart()
             self.wait_written(20)
         self.node.output("touch /tmp/stop")

@@ -108,6 +108,10 @@ class Node:
             raise VmError(f"node {self.nodeid}: {script!r} exited with {status}: {out}")
         return out
 
+    def start(self, script: str) -> None:
+        """Run a script in the background; its output is thrown away."""
+        self.output(f"(\n{script}\n) </dev/null >/dev/null 2>&1 &")
+
     def wait_for(self, script: str, timeout: float = 60) -> None:
         """Run a script again and again until it succeeds."""
         wait_until(f"node {self.nodeid}: {script}", lambda: self.run(script)[0] == 0, timeout)
