@@ -15,9 +15,9 @@
 namespace cmirror {
 
 /// A frame is never larger than this: corosync splits larger messages, and a state travels in chunks.
-inline constexpr std::size_t cluster_frame_size_max = 64 * 1024;
+inline constexpr std::size_t cluster_frame_size_max = std::size_t{64} * 1024;
 /// Compressed bytes of one StateChunk at most.
-inline constexpr std::size_t state_chunk_size_max = 48 * 1024;
+inline constexpr std::size_t state_chunk_size_max = std::size_t{48} * 1024;
 /// Ops of one Ops message at most.
 inline constexpr std::size_t ops_count_max = 1024;
 

@@ -35,7 +35,9 @@ constexpr std::uint64_t device_bytes(std::uint64_t region_count) {
 }
 
 /// The 4 KiB block of the device that holds a region's bit.
-constexpr std::uint64_t device_block_of(std::uint64_t region) { return (device_header_size + region / 32 * 4) / 4096; }
+constexpr std::uint64_t device_block_of(std::uint64_t region) {
+    return (device_header_size + region / 32 * 4) / 4096;
+}
 
 /// Reads little-endian words of the map; `out.size()` * 4 must not exceed `bytes.size()`.
 void unpack_device_words(std::span<const std::byte> bytes, std::span<std::uint32_t> out);

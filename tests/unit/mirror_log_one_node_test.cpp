@@ -1,97 +1,14 @@
-// One node, alone in its group: what its kernel is told.
+// One node, alone in its group: what its kernel is told while the log is active.
 #include <gtest/gtest.h>
 
 #include <cerrno>
 
-#include "tests/unit/log_cluster.hpp"
+#include "tests/unit/one_node_fixture.hpp"
 
 namespace cmirror::mirror_log {
 namespace {
 
 using namespace std::chrono_literals;
-using R = RequestType;
-
-constexpr auto core_log = "71680 clustered-core 1024";
-constexpr auto disk_log = "71680 clustered-disk 7:0 1024 block_on_error";
-
-std::uint64_t integer(const std::optional<KernelReply>& reply) {
-    EXPECT_TRUE(reply);
-    EXPECT_EQ(reply->error, 0);
-    return std::get<std::uint64_t>(reply->payload);
-}
-FlagAndRegion pair(const std::optional<KernelReply>& reply) {
-    EXPECT_TRUE(reply);
-    EXPECT_EQ(reply->error, 0);
-    return std::get<FlagAndRegion>(reply->payload);
-}
-int error(const std::optional<KernelReply>& reply) {
-    EXPECT_TRUE(reply);
-    return reply ? reply->error : 1;
-}
-
-struct OneNode : ::testing::Test {
-    std::unique_ptr<LogCluster> cluster = std::make_unique<LogCluster>(core_log);
-    void use(const std::string& arguments, Settings settings = {}) {
-        cluster = std::make_unique<LogCluster>(arguments, settings);
-    }
-    LogCluster::Node& node() { return (*cluster)[1]; }
-    auto call(R type, RequestPayload payload = {}) { return cluster->call(1, type, std::move(payload)); }
-    RegionList list(std::initializer_list<RegionNumber> regions) { return LogCluster::regions(regions); }
-    void recover_all() {
-        while (true) {
-            const FlagAndRegion work = pair(call(R::get_resync_work));
-            if (work.flag == 0) return;
-            call(R::set_region_sync, RegionSync{work.region, true});
-            call(R::clear_region, list({work.region}));
-            ASSERT_EQ(error(call(R::flush)), 0);
-        }
-    }
-};
-
-struct OneNodeDisk : OneNode {
-    OneNodeDisk() { use(disk_log); }
-};
-
-TEST_F(OneNode, constructor_of_a_core_log_is_answered_without_payload) {
-    cluster->add(1);
-    EXPECT_EQ(call(R::ctr, ConstructorText{core_log, false})->payload, ReplyPayload{});
-}
-
-TEST_F(OneNode, bad_constructor_is_refused_and_ends_the_log) {
-    cluster->add(1);
-    EXPECT_EQ(error(call(R::ctr, ConstructorText{"71680 clustered-tape 1024", false})), -EINVAL);
-    EXPECT_TRUE(node().core->ended());
-}
-
-TEST_F(OneNodeDisk, first_constructor_is_told_the_device_name) {
-    cluster->add(1);
-    EXPECT_EQ(call(R::ctr, ConstructorText{disk_log, false})->payload, ReplyPayload{std::string("7:0\0", 4)});
-}
-
-TEST_F(OneNodeDisk, reconnect_constructor_is_answered_without_payload) {
-    cluster->add(1);
-    EXPECT_EQ(call(R::ctr, ConstructorText{disk_log, true})->payload, ReplyPayload{});
-}
-
-TEST_F(OneNodeDisk, constructor_without_its_device_is_refused_with_the_reason) {
-    cluster->device.open_error = ENXIO;
-    cluster->add(1);
-    EXPECT_EQ(error(call(R::ctr, ConstructorText{disk_log, false})), -ENXIO);
-}
-
-TEST_F(OneNode, pending_log_answers_what_needs_no_state) {
-    cluster->add(1);
-    call(R::ctr, ConstructorText{core_log, false});
-    EXPECT_EQ(integer(call(R::get_region_size)), 1024U);
-    EXPECT_EQ(integer(call(R::get_sync_count)), 0U);
-    EXPECT_EQ(call(R::status_info)->payload, ReplyPayload{std::string("1 clustered-core")});
-}
-
-TEST_F(OneNode, pending_log_makes_the_kernel_reconnect_before_io) {
-    cluster->add(1);
-    call(R::ctr, ConstructorText{core_log, false});
-    EXPECT_EQ(error(call(R::in_sync, RegionNumber{0})), -ESRCH);
-}
 
 TEST_F(OneNode, every_region_is_recovered_once_and_the_count_tells) {
     cluster->start(1);
@@ -284,86 +201,6 @@ TEST_F(OneNode, region_out_of_range_is_refused_and_changes_nothing) {
     EXPECT_EQ(node().core->status().bad_requests, 3U);
 }
 
-TEST_F(OneNode, constructor_and_resume_of_a_live_log_succeed) {
-    cluster->start(1);
-    EXPECT_EQ(error(call(R::ctr, ConstructorText{core_log, true})), 0);
-    EXPECT_EQ(error(call(R::resume)), 0);
-}
-
-TEST_F(OneNode, suspend_and_resume_keep_what_is_in_sync) {
-    cluster->start(1);
-    recover_all();
-    call(R::presuspend);
-    call(R::postsuspend);
-    EXPECT_EQ(integer(call(R::get_sync_count)), 70U);
-    call(R::resume);
-    EXPECT_EQ(integer(call(R::get_sync_count)), 70U);
-    EXPECT_EQ(integer(call(R::is_clean, RegionNumber{5})), 1U);
-}
-
-TEST_F(OneNode, mark_that_was_not_cleared_at_suspend_becomes_out_of_sync) {
-    cluster->start(1);
-    recover_all();
-    call(R::flush, list({7}));
-    call(R::presuspend);
-    call(R::postsuspend);
-    call(R::resume);
-    EXPECT_EQ(pair(call(R::get_resync_work)), (FlagAndRegion{1, 7}));
-}
-
-TEST_F(OneNode, warm_marks_at_suspend_are_dropped) {
-    cluster->start(1);
-    recover_all();
-    call(R::flush, list({7}));
-    call(R::clear_region, list({7}));
-    call(R::presuspend);
-    call(R::postsuspend);
-    call(R::resume);
-    EXPECT_EQ(integer(call(R::get_sync_count)), 70U);
-}
-
-TEST_F(OneNode, late_requests_after_postsuspend_succeed_and_touch_nothing) {
-    cluster->start(1);
-    recover_all();
-    call(R::presuspend);
-    call(R::postsuspend);
-    const auto sent = node().sent;
-    EXPECT_EQ(error(call(R::clear_region, list({7}))), 0);
-    EXPECT_EQ(error(call(R::flush)), 0);
-    EXPECT_EQ(node().sent, sent);
-}
-
-TEST_F(OneNode, destroyed_log_leaves_and_ends) {
-    cluster->start(1);
-    EXPECT_EQ(error(call(R::dtr)), 0);
-    EXPECT_TRUE(node().core->ended());
-    EXPECT_FALSE(node().joined);
-}
-
-TEST_F(OneNode, nosync_log_starts_in_sync) {
-    use("71680 clustered-core 1024 nosync");
-    cluster->start(1);
-    EXPECT_EQ(integer(call(R::get_sync_count)), 70U);
-}
-
-TEST_F(OneNode, restarted_daemon_answers_in_sync_1_until_it_knows_the_hint) {
-    cluster->start(1);
-    recover_all();
-    cluster->kill(1);
-    cluster->restart(1, false);
-    EXPECT_EQ(integer(call(R::in_sync, RegionNumber{5})), 1U);
-    EXPECT_EQ(error(call(R::mark_region, list({5}))), 0);
-    EXPECT_EQ(error(call(R::flush)), 0);
-}
-
-TEST_F(OneNode, restarted_daemon_counts_its_kernel_as_having_marked_everything) {
-    cluster->start(1);
-    recover_all();
-    cluster->kill(1);
-    cluster->restart(1, false);
-    EXPECT_TRUE(node().core->state()->marks().has_everything({1, node().luid}));
-}
-
 TEST_F(OneNode, op_that_corosync_loses_is_sent_again) {
     cluster->start(1);
     recover_all();
@@ -374,15 +211,6 @@ TEST_F(OneNode, op_that_corosync_loses_is_sent_again) {
     EXPECT_FALSE(cluster->reply_to(1, flush));
     cluster->advance(3s);
     EXPECT_TRUE(cluster->reply_to(1, flush));
-}
-
-TEST_F(OneNodeDisk, first_start_writes_header_and_map) {
-    cluster->start(1);
-    cluster->advance(2s);
-    const DeviceImage image = cluster->device.image(70);
-    EXPECT_TRUE(image.is_log);
-    EXPECT_EQ(image.region_count, 70U);
-    EXPECT_EQ(image.words, (std::vector<std::uint32_t>{0, 0, 0}));
 }
 
 TEST_F(OneNodeDisk, flush_waits_until_its_mark_is_on_the_device) {
@@ -426,16 +254,6 @@ TEST_F(OneNodeDisk, flush_fails_when_the_device_does_and_the_next_one_tries_agai
     EXPECT_EQ(call(R::status_info)->payload, ReplyPayload{std::string("3 clustered-disk 7:0 A")});
 }
 
-TEST_F(OneNodeDisk, resumed_log_takes_over_what_the_device_says) {
-    cluster->start(1);
-    recover_all();
-    call(R::presuspend);
-    call(R::postsuspend);
-    cluster->crash(1);
-    cluster->restart(1, true);
-    EXPECT_EQ(integer(call(R::get_sync_count)), 70U);
-}
-
 TEST_F(OneNodeDisk, region_marked_at_a_crash_is_recovered) {
     cluster->start(1);
     recover_all();
@@ -444,19 +262,6 @@ TEST_F(OneNodeDisk, region_marked_at_a_crash_is_recovered) {
     cluster->crash(1);
     cluster->restart(1, true);
     EXPECT_EQ(pair(call(R::get_resync_work)), (FlagAndRegion{1, 7}));
-}
-
-TEST_F(OneNodeDisk, grown_mirror_has_its_new_regions_out_of_sync) {
-    cluster->start(1);
-    recover_all();
-    cluster->advance(2s);
-    cluster->crash(1);
-    const auto device = cluster->device;
-    use("72704 clustered-disk 7:0 1024");
-    cluster->device = device;
-    cluster->start(1);
-    EXPECT_EQ(integer(call(R::get_sync_count)), 70U);
-    EXPECT_EQ(pair(call(R::get_resync_work)), (FlagAndRegion{1, 70}));
 }
 
 TEST_F(OneNodeDisk, status_lines_are_the_fields) {
