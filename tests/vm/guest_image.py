@@ -23,12 +23,10 @@ PLUGINS = "/usr/lib/x86_64-linux-gnu/kronosnet/*.so"
 SCRATCH_DIRECTORIES = ("bin", "sbin", "usr/bin", "usr/sbin", "lib/modules", "proc", "sys", "dev", "run", "tmp", "root",
                        "etc/corosync", "var/lib/corosync", "var/log/corosync")
 
-# A command arrives as `<sequence number> <shell script in base64>` and is answered with a line `@@BEGIN <number>`, the
-# output, and a line `@@END <number> <exit status>`.
+# Prepares the machine, then becomes busybox's init, which keeps the agent running and buries orphans.
 INIT = r"""#!/bin/busybox sh
 /bin/busybox --install -s /bin
-# Without udev libdevmapper has to make the nodes in /dev/mapper itself.
-export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root DM_DISABLE_UDEV=1
+export PATH=/bin:/sbin:/usr/bin:/usr/sbin
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 mkdir -p /dev/shm /dev/pts
 mount -t tmpfs shm /dev/shm; mount -t tmpfs run /run; mount -t devpts pts /dev/pts
@@ -44,7 +42,16 @@ echo 512 > /proc/sys/net/unix/max_dgram_qlen
 touch /var/log/messages; syslogd -n -O /var/log/messages &
 until [ -S /dev/log ]; do usleep 10000; done
 stty -F /dev/ttyS1 raw -echo
+echo "null::respawn:/agent" > /etc/inittab
+exec /bin/busybox init
+"""
+
+# A command arrives as `<sequence number> <shell script in base64>` and is answered with a line `@@BEGIN <number>`, the
+# output, and a line `@@END <number> <exit status>`.
+AGENT = r"""#!/bin/busybox sh
 exec 3<>/dev/ttyS1
+# Without udev libdevmapper has to make the nodes in /dev/mapper itself.
+export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root DM_DISABLE_UDEV=1
 echo "@@READY" >&3
 while read -r number script <&3; do
   echo "$script" | base64 -d > /tmp/command
@@ -52,7 +59,6 @@ while read -r number script <&3; do
   status=$?
   echo "@@BEGIN $number" >&3; cat /tmp/output >&3; echo "" >&3; echo "@@END $number $status" >&3
 done
-poweroff -f
 """
 
 
@@ -111,9 +117,9 @@ def build_image(work: Path, kernel: Path, programs: Iterable[Path], corosync_con
     for target, source in (extra_files or {}).items():
         _copy(source, root, target)
     (root / "etc/corosync/corosync.conf").write_text(corosync_conf)
-    init = root / "init"
-    init.write_text(INIT.replace("@MODULES@", " ".join(modules)))
-    init.chmod(0o755)
+    for name, script in {"init": INIT.replace("@MODULES@", " ".join(modules)), "agent": AGENT}.items():
+        (root / name).write_text(script)
+        (root / name).chmod(0o755)
     return _pack(root, work / "initrd")
 
 

@@ -60,7 +60,8 @@ class Node:
 
     def _fail(self, problem: str) -> VmError:
         tail = self.console.read_text(errors="replace")[-2000:] if self.console.exists() else ""
-        return VmError(f"node {self.nodeid}: {problem}\nend of its console:\n{tail}")
+        load = Path("/proc/loadavg").read_text().strip()
+        return VmError(f"node {self.nodeid}: {problem}\nload of this host: {load}\nend of its console:\n{tail}")
 
     def _read_line(self, deadline: float) -> str:
         while b"\n" not in self._received:
