@@ -1,146 +1,122 @@
-"""cmirrord as a process: its start, its signals, its exit codes."""
+"""The daemon's life on a node: start, signals, status, and what it says when it cannot work."""
+from __future__ import annotations
+
+import re
 import unittest
 
-from arguments import daemon_and_unittest_arguments
-from daemon import LOCK_FILE, Daemon, Log, Mirror
-from vmcluster import Cluster
+from mirrors import Daemon
+from vmcluster import wait_for
+from vmtest import ClusterTest, DaemonTest, main
 
-EXIT_LOCK_FILE_OR_USAGE, EXIT_CLUSTER_UNREACHABLE = 2, 6
+EXIT_LOCK_OR_USAGE, EXIT_KERNEL_BIND, EXIT_CLUSTER = 2, 4, 6
 
 
-class DaemonTest(unittest.TestCase):
-    def setUp(self) -> None:
-        self.node = cluster[1]
-        self.daemon = Daemon(self.node)
+class LifeTest(DaemonTest):
+    """With corosync, in the background."""
 
-    def start(self) -> None:
+    def test_it_is_ready_when_its_parent_returns(self) -> None:
+        self.daemon.signal("INT")
+        self.daemon.wait_gone()
         self.daemon.start()
-        self.addCleanup(self.stop_if_there)
+        pid = self.daemon.pid()
+        self.assertEqual(self.node.check(f"cat {Daemon.LOCK_FILE}").strip(), str(pid))
+        self.core_mirror().create()
+        self.assertEqual(self.node.check(f"readlink /proc/{pid}/cwd"), "/")
+        session = self.node.check(f"cut -d' ' -f6 /proc/{pid}/stat")
+        self.assertNotEqual(session, self.node.check("cut -d' ' -f6 /proc/1/stat"), "it has left the session that started it")
 
-    def stop_if_there(self) -> None:
-        if self.daemon.is_running():
-            self.daemon.stop()
+    def test_signals_are_refused_while_a_mirror_exists_and_honoured_afterwards(self) -> None:
+        mirror = self.core_mirror().create()
+        pid = self.daemon.pid()
+        for name in ("INT", "TERM", "QUIT", "HUP"):
+            with self.subTest(name):
+                before = self.daemon.log()
+                self.daemon.signal(name)
+                self.daemon.wait_logged(rf"SIG{name}.*{re.escape(mirror.log_uuid)}", since=before)
+                self.assertEqual(self.daemon.pid(), pid)
+        mirror.wait_in_sync()
+        mirror.remove()
+        self.daemon.signal("INT")
+        self.daemon.wait_gone()
+        self.assertEqual(self.node.run(f"ls {Daemon.LOCK_FILE}")[0], 1, "the lock file is gone")
 
-    def mirror(self, kind: str, name: str = "m") -> Mirror:
-        mirror = Mirror(cluster, self.node, name, Log(kind, f"uuid-of-{name}"))
-        mirror.clear_log_device()
-        self.addCleanup(mirror.remove_if_there)
-        return mirror
-
-    def test_help_needs_nothing(self) -> None:
-        for option in "-h", "--help":
-            status, text = self.node.run(f"cmirrord {option}")
-            self.assertEqual(status, 0)
-            self.assertIn("--foreground", text)
-
-    def test_an_unknown_option_shows_the_usage(self) -> None:
-        status, text = self.node.run("cmirrord --nonsense")
-        self.assertEqual(status, EXIT_LOCK_FILE_OR_USAGE)
-        self.assertIn("--nonsense", text)
-        self.assertRegex(text, r"(?i)usage: cmirrord")
-
-    def test_without_corosync_it_says_so(self) -> None:
-        self.node.output("corosync-cfgtool -H")
-        self.node.wait_for("! pidof corosync")
-        self.addCleanup(cluster.start_corosync)
-        for option in "", "-f":
-            status, text = self.node.run(f"cmirrord {option}")
-            self.assertEqual(status, EXIT_CLUSTER_UNREACHABLE, text)
-            self.assertRegex(text, r"(?i)corosync")
-            self.assertEqual(len(text.splitlines()), 1, text)
-        self.assertEqual(self.node.run(f"test -e {LOCK_FILE}")[0], 1, "the lock file is left behind")
-
-    def test_the_parent_ends_when_the_daemon_is_ready(self) -> None:
-        self.start()
-        self.assertTrue(self.daemon.is_running())
-        mirror = self.mirror("core")
-        mirror.create()
-
-    def start_in_foreground(self) -> None:
-        """With its output in /tmp/terminal and later its exit status in /tmp/status."""
-        self.node.output("rm -f /tmp/status; (cmirrord -f >/tmp/terminal 2>&1; echo $? > /tmp/status) &")
-        self.addCleanup(self.stop_if_there)
-        # It is ready when it takes its signals from a descriptor: then they are blocked.
-        self.node.wait_for(f"grep -q '^SigBlk:.*[1-9a-f]' /proc/$(cat {LOCK_FILE})/status")
-
-    def test_in_the_foreground_it_writes_to_the_terminal(self) -> None:
-        self.node.output(": > /var/log/messages")
-        self.start_in_foreground()
+    def test_a_status_snapshot_is_logged_on_request(self) -> None:
+        core = self.core_mirror("core", mib=16).create()
+        disk = self.disk_mirror("disk", mib=16, offset_mib=32).create()
+        for mirror in (core, disk):
+            mirror.wait_in_sync()
+        before = self.daemon.log()
         self.daemon.signal("USR1")
-        self.node.wait_for("grep -q 'Official log list' /tmp/terminal")
-        self.assertEqual(self.node.run("grep cmirrord /var/log/messages")[0], 1)
+        snapshot = self.daemon.wait_logged(r"Official log list: 2[\s\S]*rounds[\s\S]*rounds", since=before)
+        for fact in (core.log_uuid, disk.log_uuid, r"region_size +: 1024", r"region_count +: 32", r"sync_count +: 32/32 \(100\.0%\)",
+                     rf"device +: {self.log_device()}: working", r"node 1 process \d+: valid, server", r"pending +: none"):
+            self.assertRegex(snapshot, fact)
+        self.assertTrue(core.status().complete)
 
     def test_a_second_daemon_is_refused(self) -> None:
-        self.start()
         pid = self.daemon.pid()
-        for option in "", "-f":
-            status, text = self.node.run(f"cmirrord {option}")
-            self.assertEqual(status, EXIT_LOCK_FILE_OR_USAGE, text)
-            self.assertIn(LOCK_FILE, text)
+        status, out = self.node.run("cmirrord -f")
+        self.assertEqual(status, EXIT_LOCK_OR_USAGE)
+        self.assertIn(Daemon.LOCK_FILE, out)
+        self.assertEqual(self.node.run("cmirrord")[0], EXIT_LOCK_OR_USAGE)
         self.assertEqual(self.daemon.pid(), pid)
-        self.assertTrue(self.daemon.is_running())
 
-    def test_a_lock_file_left_by_a_crash_is_no_obstacle(self) -> None:
-        self.start()
-        self.daemon.kill()
-        self.assertEqual(self.node.run(f"test -e {LOCK_FILE}")[0], 0)
-        self.daemon.start()
-        self.assertTrue(self.daemon.is_running())
+    def test_it_works_in_the_foreground(self) -> None:
+        self.daemon.signal("INT")
+        self.daemon.wait_gone()
+        job = self.daemon.start_in_foreground()
+        wait_for("cmirrord has its lock file", lambda: self.node.run(f"[ -s {Daemon.LOCK_FILE} ]")[0] == 0, timeout=30)
+        wait_for("a mirror can be created", lambda: self.node.run(f"dmsetup create core --table '{self.core_mirror().table()}'")[0] == 0,
+                 timeout=30)
+        mirror = self.core_mirror()
+        mirror.wait_in_sync()
+        self.daemon.signal("INT")
+        wait_for("the refusal on the terminal", lambda: mirror.log_uuid in job.output() and "SIGINT" in job.output(), timeout=30)
+        mirror.remove()
+        self.daemon.signal("INT")
+        self.assertEqual(job.wait(), 0)
 
-    def test_signals_to_stop_are_refused_while_a_mirror_exists_and_honoured_after(self) -> None:
-        for name in "INT", "TERM", "QUIT", "HUP":
-            with self.subTest(signal=name):
-                self.start()
-                pid = self.daemon.pid()
-                mirror = self.mirror("core")
-                mirror.create()
-                since = self.daemon.log_lines()
-                self.daemon.signal(name)
-                self.daemon.wait_logged(rf"daemon\.err cmirrord.*SIG{name}.*{mirror.log.uuid}", since)
-                mirror.wait_synchronised()
-                self.assertEqual(self.daemon.pid(), pid)
-                mirror.remove()
-                self.daemon.signal(name)
-                self.daemon.wait_gone(pid)
-                self.assertEqual(self.node.run(f"test -e {LOCK_FILE}")[0], 1, "the lock file is left behind")
-
-    def test_it_exits_with_0_when_stopped(self) -> None:
-        self.start_in_foreground()
-        self.daemon.stop()
-        self.node.wait_for("test -s /tmp/status")
-        self.assertEqual(self.node.output("cat /tmp/status"), "0", self.node.output("cat /tmp/terminal"))
-
-    def test_a_snapshot_tells_about_every_log(self) -> None:
-        self.start()
-        for kind in "core", "disk":
-            with self.subTest(kind=kind):
-                mirror = self.mirror(kind, kind)
-                mirror.create()
-                mirror.wait_synchronised()
-                text = self.daemon.snapshot()
-                self.assertIn(mirror.log.uuid, text)
-                self.assertRegex(text, r"state *: \S+")
-                self.assertRegex(text, rf"type *: clustered.{kind}")
-                self.assertRegex(text, r"region_size *: 512 sectors")
-                self.assertRegex(text, rf"sync_count *: {mirror.regions}/{mirror.regions} \(100.0%\)")
-                self.assertRegex(text, r"device *: .*254:32.*working" if kind == "disk" else r"device *: none")
-                mirror.remove()
-
-    def test_it_works_on_after_a_snapshot(self) -> None:
-        self.start()
-        mirror = self.mirror("core")
-        mirror.create()
-        for _ in range(5):
-            self.daemon.signal("USR1")
-        mirror.wait_synchronised()
+    def test_it_takes_little_memory(self) -> None:
+        mirror = self.core_mirror(mib=64, region_sectors=8).create()
+        mirror.status()
+        found = re.search(r"VmRSS:\s+(\d+) kB", self.node.check(f"cat /proc/{self.daemon.pid()}/status"))
+        assert found is not None
+        self.assertLess(int(found[1]), 64 * 1024)
 
 
-def setUpModule() -> None:
-    global cluster
-    cluster = unittest.enterModuleContext(Cluster(1, [arguments.daemon]))
-    cluster.start_corosync()
+class RefusalTest(ClusterTest):
+    """Where something that it needs is missing."""
+
+    def test_help(self) -> None:
+        status, out = self.node.run("cmirrord --help 2>/dev/null")
+        self.assertEqual(status, 0)
+        self.assertRegex(out, "(?i)usage: cmirrord")
+
+    def test_an_unknown_option(self) -> None:
+        status, out = self.node.run("cmirrord --frobnicate 2>&1 >/dev/null")
+        self.assertEqual(status, EXIT_LOCK_OR_USAGE)
+        self.assertRegex(out, "(?i)usage: cmirrord")
+
+    def test_missing_rights_are_named(self) -> None:
+        for right in ("net_admin", "sys_admin"):
+            with self.subTest(right):
+                without = f"/usr/bin/setpriv --bounding-set=-{right} --inh-caps=-{right} cmirrord"
+                for options in ("-f", ""):
+                    status, out = self.node.run(f"{without} {options}")
+                    self.assertEqual(status, EXIT_KERNEL_BIND)
+                    self.assertIn(f"CAP_{right.upper()}", out + Daemon(self.node).log())
+
+    def test_without_corosync(self) -> None:
+        self.cluster.stop_corosync(self.node)
+        for options in ("-f", ""):
+            status, out = self.node.run(f"cmirrord {options}")
+            self.assertEqual(status, EXIT_CLUSTER)
+            self.assertRegex(out + Daemon(self.node).log(), "corosync")
+            self.assertEqual(self.node.run(f"ls {Daemon.LOCK_FILE}")[0], 1, "no lock file stays behind")
+        self.cluster.start_corosync()
+        Daemon(self.node).start()
 
 
 if __name__ == "__main__":
-    arguments, rest = daemon_and_unittest_arguments()
-    unittest.main(argv=rest, verbosity=2)
+    unittest.TestCase.maxDiff = None
+    main()

@@ -1,186 +1,206 @@
-"""What scripts/demo shows: cmirrord under a real kernel, from the first mirror to its end."""
+"""Show cmirrord at work in virtual machines. scripts/demo builds what this needs."""
 from __future__ import annotations
 
 import argparse
-import hashlib
-import os
+import re
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from daemon import Daemon, Log, Mirror
-from kernel_package import KernelError
-from vmcluster import Cluster, VmError, end_on_sigterm, wait_until
+from mirrors import Daemon, LogImage, Mirror, MirrorStatus
+from vmcluster import Cluster, Node, NodeError, SetupError
 
-MIB = 16
+LEG_A, LEG_B, LOG_DISK, PATTERN_DISK = range(4)
+DISKS_MIB = (160, 160, 8, 16)
+PATTERN = "/dev/vdd"
+PATTERN_MIB = 16
 BAR_WIDTH = 30
 
 
 class Screen:
-    """One line a step, with its time and a check mark; colour and moving progress only on a terminal."""
+    """One line a step, with the time since the start and a check mark; on a terminal, in colour and with moving progress."""
 
     def __init__(self) -> None:
         self.terminal = sys.stdout.isatty()
-        self.began = self.step_began = time.monotonic()
-        self._progress = ""
+        self._begin = time.monotonic()
+        self._shown_tenth: dict[str, int] = {}
 
-    def _colour(self, code: int, text: str) -> str:
+    def _colour(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.terminal else text
 
-    def title(self, text: str) -> None:
-        print(self._colour(1, text), flush=True)
+    def _put(self, text: str, end: str = "\n") -> None:
+        clear = "\r\x1b[K" if self.terminal else ""
+        print(f"{clear}{text}", end=end, flush=True)
 
-    def _clear_progress(self) -> None:
-        if self.terminal:
-            print("\r\x1b[K", end="")
-        self._progress = ""
+    def _clock(self) -> str:
+        return self._colour("2", f"{time.monotonic() - self._begin:6.1f} s")
+
+    def heading(self, text: str) -> None:
+        self._put("\n" + self._colour("1", text))
 
     def done(self, text: str) -> None:
-        self._clear_progress()
-        seconds = time.monotonic() - self.step_began
-        print(f"{self._colour(32, '✓')} {seconds:5.1f} s  {text}", flush=True)
-        self.step_began = time.monotonic()
+        self._put(f"{self._clock()}  {self._colour('32', '✓')} {text}")
 
     def failed(self, text: str) -> None:
-        self._clear_progress()
-        print(f"{self._colour(31, '✗')} {time.monotonic() - self.step_began:5.1f} s  {text}", flush=True)
+        self._put(f"{self._clock()}  {self._colour('31', '✗')} {text}")
+
+    def detail(self, text: str) -> None:
+        for line in text.splitlines():
+            self._put("            " + self._colour("2", line))
 
     def progress(self, what: str, part: int, whole: int) -> None:
-        filled = BAR_WIDTH * part // whole
-        bar = "#" * filled + "." * (BAR_WIDTH - filled)
-        line = f"           {what} [{bar}] {part}/{whole} regions"
-        if self.terminal:
-            print("\r\x1b[K" + line, end="", flush=True)
-        elif line != self._progress:
-            print(line, flush=True)
-        self._progress = line
+        """A bar that moves on a terminal; elsewhere a line for every tenth."""
+        share = part / whole
+        if not self.terminal and self._shown_tenth.get(what) == int(share * 10):
+            return
+        self._shown_tenth[what] = int(share * 10)
+        filled = int(share * BAR_WIDTH)
+        bar = "█" * filled + "░" * (BAR_WIDTH - filled)
+        self._put(f"{self._clock()}    {what}  {bar} {share:4.0%}  {part}/{whole} regions", end="" if self.terminal else "\n")
 
-    def quote(self, text: str) -> None:
-        for line in text.splitlines():
-            print(self._colour(2, f"           | {line}"), flush=True)
-        self.step_began = time.monotonic()
+    @contextmanager
+    def step(self, doing: str, done: str) -> Iterator[None]:
+        """Show what goes on, then that it is done."""
+        if self.terminal:
+            self._put(f"{self._clock()}  … {doing}", end="")
+        yield
+        self.done(done)
 
 
 class Demo:
+    """The story that is shown."""
+
     def __init__(self, cluster: Cluster, screen: Screen):
         self.cluster, self.screen = cluster, screen
-        self.daemons = [Daemon(node) for node in cluster]
-
-    def start_daemons(self) -> None:
-        self.cluster.start_corosync()
-        self.screen.done(f"corosync: {len(self.daemons)} of {len(self.daemons)} nodes, quorate")
-        for daemon in self.daemons:
-            daemon.start()
-        self.screen.done("cmirrord runs on " + ("the node" if len(self.daemons) == 1 else "every node"))
-
-    def mirror_on_all_nodes(self, kind: str, legs: tuple[str, str]) -> list[Mirror]:
-        log = Log(kind, f"LVM-demo-{kind}", device="/dev/vde")
-        mirrors = [Mirror(self.cluster, node, f"demo-{kind}", log, mib=MIB, legs=legs) for node in self.cluster]
-        mirrors[0].fill_leg(0, os.urandom(mirrors[0].bytes))
-        for mirror in mirrors:
-            mirror.create()
-        self.screen.done(f"{kind} mirror created: {mirrors[0].table()}")
-        return mirrors
-
-    def show_resync(self, mirrors: list[Mirror]) -> None:
-        first = mirrors[0]
-
-        def is_synchronised() -> bool:
-            counts = [mirror.synchronised() for mirror in mirrors]
-            self.screen.progress(f"resync of {first.name}", *counts[0])
-            return all(count == (first.regions, first.regions) for count in counts)
-
-        wait_until(f"{first.name} is in sync", is_synchronised, 180)
-        self.screen.done(f"{first.name} is in sync: {first.status()}")
-
-    def write_and_read_back(self, mirrors: list[Mirror]) -> None:
-        """Each node writes 1 MiB of its own; every node reads all of it."""
-        sums: dict[int, str] = {}
-        for mirror in mirrors:
-            nodeid = mirror.node.nodeid
-            mirror.node.output(f"dd if=/dev/urandom of=/tmp/data bs=64k count=16 && "
-                               f"dd if=/tmp/data of={mirror.path} bs=64k seek={nodeid * 16} oflag=direct conv=fsync")
-            sums[nodeid] = mirror.node.output("sha256sum < /tmp/data").split()[0]
-        self.screen.done(f"{mirrors[0].name}: 1 MiB written by {named(len(mirrors))}")
-        for reader in mirrors:
-            for nodeid, expected in sums.items():
-                read = reader.node.output(f"dd if={reader.path} bs=64k skip={nodeid * 16} count=16 iflag=direct "
-                                          "2>/dev/null | sha256sum").split()[0]
-                if read != expected:
-                    raise VmError(f"node {reader.node.nodeid} reads other data than node {nodeid} has written")
-        self.screen.done(f"{mirrors[0].name}: read back by {named(len(mirrors))}, sha256 equal")
-
-    def compare_legs(self, mirror: Mirror) -> None:
-        sums = [hashlib.sha256(mirror.leg(index)).hexdigest() for index in range(len(mirror.legs))]
-        if len(set(sums)) != 1:
-            raise VmError(f"the legs of {mirror.name} differ: {sums}")
-        self.screen.done(f"{mirror.name}: both legs are equal, sha256 {sums[0][:16]}...")
-
-    def show_snapshot(self) -> None:
-        text = self.daemons[0].snapshot()
-        self.screen.done("status snapshot (SIGUSR1), the part about logs:")
-        self.screen.quote(text[text.index("Official log list"):])
-
-    def stop_is_refused(self, mirror: Mirror) -> None:
-        daemon = self.daemons[0]
-        since = daemon.log_lines()
-        daemon.signal("INT")
-        text = daemon.wait_logged("SIGINT", since)
-        self.screen.done("SIGINT is refused while mirrors exist:")
-        self.screen.quote(text.split("]: ", 1)[-1])
-        mirror.synchronised()
-
-    def remove(self, mirrors: list[list[Mirror]]) -> None:
-        for of_one_log in mirrors:
-            for mirror in of_one_log:
-                mirror.remove()
-        self.screen.done("mirrors removed")
-
-    def stop_daemons(self) -> None:
-        for daemon in self.daemons:
-            daemon.stop()
-        self.screen.done("SIGINT ends cmirrord")
+        self.nodes: list[Node] = list(cluster.nodes.values())
+        self.daemons = {node.nodeid: Daemon(node) for node in self.nodes}
 
     def run(self) -> None:
+        first = self.nodes[0]
         self.start_daemons()
-        core = self.mirror_on_all_nodes("core", ("/dev/vda", "/dev/vdb"))
-        self.show_resync(core)
-        disk = self.mirror_on_all_nodes("disk", ("/dev/vdc", "/dev/vdd"))
-        self.show_resync(disk)
-        for mirrors in core, disk:
-            self.write_and_read_back(mirrors)
-            self.compare_legs(mirrors[0])
-        self.show_snapshot()
-        self.stop_is_refused(core[0])
-        self.remove([core, disk])
-        self.stop_daemons()
+        core = Mirror(first, "fast", log=("clustered-core",), mib=64)
+        disk = Mirror(first, "safe", log=("clustered-disk", first.check("cat /sys/block/vdc/dev")), mib=64, offset_mib=80)
+        self.show_mirror(core, "a mirror whose log is kept in the memory of the cluster (clustered-core)")
+        self.show_mirror(disk, "a mirror whose log is on a disk, too (clustered-disk)")
+        self.show_log_device(disk)
+        self.show_status([core, disk])
+        self.show_refusal(core)
+        self.show_end([core, disk])
 
+    def start_daemons(self) -> None:
+        names = ", ".join(f"node{node.nodeid}" for node in self.nodes)
+        with self.screen.step("corosync starts", f"corosync is quorate on {names}"):
+            self.cluster.start_corosync()
+        for node in self.nodes:
+            with self.screen.step("cmirrord starts", f"cmirrord runs on node{node.nodeid}, in the background"):
+                self.daemons[node.nodeid].start()
 
-def named(nodes: int) -> str:
-    return "the node" if nodes == 1 else "every node"
+    def show_mirror(self, mirror: Mirror, what: str) -> None:
+        self.screen.heading(f"{mirror.name}: {what}")
+        everywhere = [mirror.on(node) for node in self.nodes]
+        with self.screen.step("the mirror is created", f"created: {mirror.mib} MiB on two disks of different content"):
+            for one in everywhere:
+                one.create()
+        self.screen.detail("dmsetup create " + mirror.name + f" --table \"{mirror.table()}\"")
+        self.wait_in_sync(mirror)
+        self.compare_legs(mirror)
+        with self.screen.step("data is written", f"{PATTERN_MIB} MiB written through the mirror"):
+            mirror.write_from(PATTERN, PATTERN_MIB, at_mib=8)
+        for one in everywhere:
+            if not one.same_as(PATTERN, PATTERN_MIB, at_mib=8):
+                raise NodeError(f"node {one.node.nodeid} reads other data than was written")
+            self.screen.done(f"read back on node{one.node.nodeid}: the same bytes")
+        self.compare_legs(mirror)
+
+    def wait_in_sync(self, mirror: Mirror) -> MirrorStatus:
+        begin = time.monotonic()
+        while True:
+            status = mirror.status()
+            self.screen.progress("resynchronising", status.in_sync, status.regions)
+            if status.complete:
+                self.screen.done(f"in sync after {time.monotonic() - begin:.1f} s: {status.in_sync}/{status.regions} regions,"
+                                 f" legs {status.health}, log \"{' '.join(status.log)}\"")
+                return status
+            if time.monotonic() - begin > 300:
+                raise NodeError(f"{mirror.name} is not in sync after 300 s: {status}")
+            time.sleep(0.1)
+
+    def compare_legs(self, mirror: Mirror) -> None:
+        stretch = (mirror.offset_mib << 20, mirror.mib << 20)
+        if self.cluster.read_disk(LEG_A, *stretch) != self.cluster.read_disk(LEG_B, *stretch):
+            raise NodeError(f"the legs of {mirror.name} differ")
+        self.screen.done(f"both legs hold the same {mirror.mib} MiB, byte for byte")
+
+    def show_log_device(self, mirror: Mirror) -> None:
+        image = LogImage.parse(self.cluster.read_disk(LOG_DISK))
+        self.screen.done(f"its log device says: version {image.version}, {image.regions} regions, {sum(image.clean)} of them clean")
+
+    def show_status(self, mirrors: list[Mirror]) -> None:
+        self.screen.heading("What the daemon knows (SIGUSR1)")
+        daemon = self.daemons[self.nodes[0].nodeid]
+        before = daemon.log()
+        daemon.signal("USR1")
+        text = daemon.wait_logged(rf"Official log list: {len(mirrors)}" + r"[\s\S]*rounds" * len(mirrors), since=before)
+        lines = [re.sub(r"^.*?cmirrord(\[\d+\])?: ", "", line) for line in text.splitlines()]
+        start = next((i for i, line in enumerate(lines) if "Official log list" in line), 0)
+        self.screen.detail("\n".join(lines[start:]))
+
+    def show_refusal(self, mirror: Mirror) -> None:
+        self.screen.heading("The end")
+        daemon = self.daemons[self.nodes[0].nodeid]
+        before = daemon.log()
+        daemon.signal("INT")
+        text = daemon.wait_logged(re.escape(mirror.log_uuid), since=before)
+        self.screen.done("SIGINT while mirrors exist: the daemon refuses and works on")
+        said = [line for line in text.splitlines() if mirror.log_uuid in line][-1]
+        self.screen.detail(re.sub(r"^.*?cmirrord(\[\d+\])?: ", "", said))
+
+    def show_end(self, mirrors: list[Mirror]) -> None:
+        for mirror in mirrors:
+            with self.screen.step("the mirror is removed", f"{mirror.name} is removed"):
+                for node in self.nodes:
+                    mirror.on(node).remove()
+        for node in self.nodes:
+            daemon = self.daemons[node.nodeid]
+            with self.screen.step("SIGINT", f"SIGINT without mirrors: cmirrord of node{node.nodeid} has ended"):
+                daemon.signal("INT")
+                daemon.wait_gone()
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Show cmirrord under a real kernel.")
-    parser.add_argument("--daemon", type=Path, required=True, help="the cmirrord to show")
-    parser.add_argument("--nodes", type=int, default=1, help="number of virtual machines")
+    """Show it; the exit status says whether all went well."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nodes", type=int, default=1)
+    parser.add_argument("daemon")
     arguments = parser.parse_args()
-    end_on_sigterm()
     screen = Screen()
-    screen.title(f"cmirrord on {arguments.nodes} virtual machine{'s' if arguments.nodes > 1 else ''}")
+    many = f"{arguments.nodes} virtual machines" if arguments.nodes > 1 else "a virtual machine"
+    screen.heading(f"cmirrord with a real kernel and a real corosync, in {many}")
+    cluster = Cluster(nodes=arguments.nodes, programs=[arguments.daemon], disks_mib=DISKS_MIB)
     try:
-        with Cluster(arguments.nodes, [arguments.daemon], disks=5) as cluster:
-            kernel = cluster.kernel.name.removeprefix("linux-image-")
-            screen.done(f"booted: Linux {kernel}, 5 shared disks")
-            Demo(cluster, screen).run()
-    except (VmError, KernelError, TimeoutError) as error:
+        with screen.step(f"{many} boots", "booted"):
+            cluster.start()
+        for disk, seed in ((LEG_A, 1), (LEG_B, 2), (PATTERN_DISK, 4)):
+            cluster.fill_disk(disk, seed)
+        screen.detail(cluster[1].check("uname -srv") + "\n" + ", ".join(
+            line.strip() for line in cluster[1].check("dmsetup targets | grep mirror; dmesg | grep -o 'dm-log-userspace: version.*'").splitlines()))
+        Demo(cluster, screen).run()
+    except SetupError as error:
         screen.failed(str(error))
+        return 1
+    except (NodeError, TimeoutError) as error:
+        screen.failed(str(error))
+        for node in cluster.nodes.values():
+            if node.alive:
+                screen.detail("\n".join(node.syslog().splitlines()[-20:]))
         return 1
     except KeyboardInterrupt:
         screen.failed("interrupted")
         return 130
-    screen.title(f"done in {time.monotonic() - screen.began:.0f} s")
+    finally:
+        cluster.stop()
+    screen.done("all went well")
     return 0
 
 

@@ -1,117 +1,87 @@
-"""The harness itself: machines boot, form a cluster, and have all that the tests of the daemon need."""
-import os
-import signal
-import subprocess
-import sys
+"""The virtual machines themselves: what the other tests rely on."""
+from __future__ import annotations
+
+import time
 import unittest
-from pathlib import Path
 
-from vmcluster import Cluster, VmError, end_on_sigterm, wait_until
-
-HERE = Path(__file__).resolve().parent
-
-
-class OneMachineTest(unittest.TestCase):
-    cluster: Cluster
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.cluster = cls.enterClassContext(Cluster(1, disks=3))
-        cls.cluster.start_corosync()
-
-    def setUp(self) -> None:
-        self.node = self.cluster[1]
-
-    def test_a_script_gives_its_output_and_exit_status(self) -> None:
-        self.assertEqual(self.node.run("echo one\necho 'two  words' >&2\nprintf three\nexit 7"),
-                         (7, "one\ntwo  words\nthree"))
-
-    def test_a_failing_script_raises_with_its_output(self) -> None:
-        with self.assertRaisesRegex(VmError, "no such thing"):
-            self.node.output("echo no such thing; false")
-
-    def test_a_script_past_its_time_raises_and_the_next_one_works(self) -> None:
-        with self.assertRaisesRegex(VmError, "no answer in"):
-            self.node.run("echo late; sleep 1; echo later", timeout=0.3)
-        self.assertEqual(self.node.output("echo next"), "next")
-
-    def test_corosync_of_one_member_has_quorum(self) -> None:
-        status = self.node.output("corosync-quorumtool -s")
-        self.assertRegex(status, r"Nodes:\s+1\b")
-        self.assertRegex(status, r"Quorate:\s+Yes")
-
-    def test_the_kernel_has_mirrors_and_the_log_of_user_space(self) -> None:
-        self.assertRegex(self.node.output("dmsetup targets"), r"(?m)^mirror\s")
-        self.assertIn("dm_log_userspace", self.node.output("lsmod"))
-
-    def test_disks_are_those_of_the_host(self) -> None:
-        self.node.output("printf 'from the guest' | dd of=/dev/vda bs=512 conv=sync,fsync")
-        with open(self.cluster.disk(0), "rb") as disk:
-            self.assertEqual(disk.read(14), b"from the guest")
-        self.assertEqual(self.node.output("ls /dev/vd*").split(), ["/dev/vda", "/dev/vdb", "/dev/vdc"])
-
-    def test_a_mirror_with_a_log_of_the_kernel_copies_its_legs_without_udev(self) -> None:
-        self.node.output("dd if=/dev/urandom of=/dev/vda bs=64k count=64 oflag=direct")
-        self.node.output("dmsetup create m --table '0 8192 mirror core 1 1024 2 /dev/vda 0 /dev/vdb 0'")
-        self.addCleanup(self.node.output, "dmsetup remove m")
-        self.node.wait_for("dmsetup status m | grep -q ' 8/8 '")
-        self.node.output("dd if=/dev/urandom of=/tmp/data bs=64k count=4")
-        self.node.output("dd if=/tmp/data of=/dev/mapper/m bs=64k oflag=direct conv=fsync")
-        self.node.output("dd if=/dev/mapper/m of=/tmp/read bs=64k count=4 iflag=direct && cmp /tmp/data /tmp/read")
-        legs = self.node.output("dd if=/dev/vda bs=64k count=64 iflag=direct | sha256sum;"
-                                "dd if=/dev/vdb bs=64k count=64 iflag=direct | sha256sum")
-        sums = [line for line in legs.splitlines() if line.endswith(" -")]
-        self.assertEqual(len(sums), 2)
-        self.assertEqual(sums[0], sums[1])
+from mirrors import Mirror
+from vmcluster import NodeGone, wait_for
+from vmtest import LEG_A, LEG_B, PATTERN, ClusterTest, main
 
 
-class TwoMachinesTest(unittest.TestCase):
-    def test_a_machine_that_lost_power_boots_again(self) -> None:
-        with Cluster(2, disks=1) as pair:
-            pair.start_corosync()
-            pair[2].power_off()
-            pair[1].wait_for("corosync-quorumtool -s | grep -Eq 'Nodes: +1$'")
-            pair.boot(2).wait_ready()
-            pair[2].output("corosync")
-            pair[1].wait_for("corosync-quorumtool -s | grep -Eq 'Nodes: +2$'", timeout=90)
-            pair.ethernet.isolate(2)
-            pair[1].wait_for("corosync-quorumtool -s | grep -Eq 'Quorate: +No'")
-            pair.ethernet.heal()
-            pair[1].wait_for("corosync-quorumtool -s | grep -Eq 'Quorate: +Yes'", timeout=90)
+class HarnessTest(ClusterTest):
+    """One machine without the daemon."""
+
+    def test_a_command_gives_its_status_and_output(self) -> None:
+        self.assertEqual(self.node.run("echo one\necho two >&2; exit 3"), (3, "one\ntwo"))
+        self.assertEqual(self.node.run("printf 'no newline'"), (0, "no newline"))
+
+    def test_a_job_runs_beside_other_commands(self) -> None:
+        job = self.node.start("until [ -e /tmp/go ]; do usleep 10000; done; echo gone; exit 5")
+        self.assertIsNone(job.status())
+        self.node.check("touch /tmp/go")
+        self.assertEqual(job.wait(), 5)
+        self.assertEqual(job.output(), "gone")
+
+    def test_processes_are_found_by_name(self) -> None:
+        self.assertEqual(len(self.node.pids("corosync")), 1)
+        self.assertEqual(self.node.pids("no-such-program"), [])
+
+    def test_one_member_is_quorate(self) -> None:
+        self.cluster.wait_quorate(self.node, members=1, timeout=5)
+
+    def test_the_kernel_has_the_targets_and_the_userspace_log(self) -> None:
+        self.assertRegex(self.node.check("dmsetup targets"), r"(?m)^mirror\s+v1\.")
+        self.assertRegex(self.node.check("cat /proc/modules"), r"(?m)^dm_log_userspace ")
+        self.assertIn("dm-log-userspace: version 1.3.0 loaded", self.node.kernel_log())
+
+    def test_the_connector_knows_the_userspace_log(self) -> None:
+        self.assertRegex(self.node.check("cat /proc/net/connector"), r"(?m)^dmlogusr\s+7:1$")
+
+    def test_writes_to_a_disk_are_seen_here(self) -> None:
+        self.node.check(f"dd if={PATTERN} of=/dev/vda bs=1M count=2 oflag=direct conv=notrunc,fsync")
+        self.assertEqual(self.cluster.read_disk(0, 0, 2 << 20), self.cluster.read_disk(3, 0, 2 << 20))
+
+    def test_a_mirror_with_the_kernels_own_log(self) -> None:
+        self.cluster.fill_disk(LEG_A, seed=1)
+        self.cluster.fill_disk(LEG_B, seed=2)
+        mirror = Mirror(self.node, "plain", log=("core",)).create()
+        self.addCleanup(mirror.remove)
+        status = mirror.wait_in_sync()
+        self.assertEqual((status.regions, status.health, status.log), (64, "AA", ("core",)))
+        self.assert_legs_equal(mirror)
+        mirror.write_from(PATTERN, mib=4, at_mib=8)
+        self.assertTrue(mirror.same_as(PATTERN, mib=4, at_mib=8))
+        self.assertFalse(mirror.same_as(PATTERN, mib=4, at_mib=9))
+        self.assert_leg_holds_pattern(mirror, mib=4, at_mib=8)
+        self.assert_legs_equal(mirror)
+
+    def test_a_userspace_log_without_a_daemon_is_refused(self) -> None:
+        status, out = self.node.run(f"dmsetup create lost --table '{Mirror(self.node, 'lost').table()}'")
+        self.assertNotEqual(status, 0)
+        self.assertIn("failed", out)
+        self.assertIn("server not found", self.node.kernel_log().lower())
+
+    def test_z_a_power_cut_is_noticed_and_the_node_boots_again(self) -> None:
+        self.node.kill()
+        with self.assertRaises((NodeGone, OSError)):
+            self.node.run("true")
+        type(self).node = self.cluster.boot(1)
+        self.assertEqual(self.node.check("echo back"), "back")
 
 
-class CleanUpTest(unittest.TestCase):
-    """A program that ends, in whatever way, leaves no machine behind."""
+class WaitTest(unittest.TestCase):
+    """Waiting for conditions."""
 
-    PROGRAM = ("import signal, sys, vmcluster\n"
-               "vmcluster.end_on_sigterm()\n"
-               "with vmcluster.Cluster(1, disks=1) as cluster:\n"
-               "    print(cluster[1].process.pid, cluster.directory, flush=True)\n"
-               "    signal.pause()\n")
+    def test_a_condition_that_holds_is_not_waited_for(self) -> None:
+        self.assertEqual(wait_for("it", lambda: "yes", timeout=0), "yes")
 
-    def machine_of_program_ended_by(self, number: signal.Signals) -> tuple[int, Path]:
-        with subprocess.Popen([sys.executable, "-c", self.PROGRAM], cwd=HERE, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, text=True) as program:
-            assert program.stdout
-            pid, directory = program.stdout.readline().split()
-            program.send_signal(number)
-        return int(pid), Path(directory)
-
-    def assert_ended(self, pid: int) -> None:
-        stat = Path(f"/proc/{pid}/stat")
-        wait_until(f"process {pid} ends", lambda: not stat.exists() or stat.read_text().split()[2] == "Z", 10)
-
-    def test_sigterm_removes_machines_and_files(self) -> None:
-        pid, directory = self.machine_of_program_ended_by(signal.SIGTERM)
-        self.assert_ended(pid)
-        self.assertFalse(os.path.exists(directory))
-
-    def test_sigkill_takes_the_machines_along(self) -> None:
-        pid, directory = self.machine_of_program_ended_by(signal.SIGKILL)
-        self.assert_ended(pid)
-        subprocess.run(["rm", "-rf", directory], check=True)
+    def test_a_condition_that_never_holds_is_named(self) -> None:
+        begin = time.monotonic()
+        with self.assertRaisesRegex(TimeoutError, "the moon"):
+            wait_for("the moon", lambda: False, timeout=0.05, interval=0.01)
+        self.assertLess(time.monotonic() - begin, 5)
 
 
 if __name__ == "__main__":
-    end_on_sigterm()
-    unittest.main(verbosity=2)
+    main()

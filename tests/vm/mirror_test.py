@@ -1,233 +1,319 @@
-"""Mirrors of a real kernel over a running cmirrord, on one node."""
-import os
-import struct
+"""Mirrors of a real kernel over the daemon, on one node."""
+from __future__ import annotations
+
 import unittest
+from collections.abc import Callable
 
-from arguments import daemon_and_unittest_arguments
-from daemon import Daemon, Log, Mirror
-from vmcluster import Cluster, wait_until
+from mirrors import LOG_MAGIC, Mirror
+from vmcluster import Job, wait_for
+from vmtest import LOG_DISK, PATTERN, DaemonTest, main
 
-MAGIC_BYTES = bytes.fromhex("7252694d")
-MAP_OFFSET = 1024
-
-
-def disk_map(device: bytes, regions: int) -> list[int]:
-    """The bits of regions on a log device (spec: 1 = clean and in sync)."""
-    words = struct.unpack_from(f"<{-(-regions // 32)}I", device, MAP_OFFSET)
-    return [words[region // 32] >> (region % 32) & 1 for region in range(regions)]
+PATTERN_MIB = 4
+# A region stays marked for a while after the last write, in case there is another one.
+IDLE_S = 30.0
 
 
-class MirrorCases:
-    """What holds for every kind of log; a subclass says which."""
-    KIND: str
-    INTEGRATED_FLUSH = False
+class MirrorTest(DaemonTest):
+    """What an administrator does with mirrors."""
 
-    cluster: Cluster
-    daemon: Daemon
+    def start_writing(self, mirror: Mirror, mib: int = PATTERN_MIB) -> Job:
+        """Write the pattern to the beginning of the mirror, again and again, until /tmp/stop exists; ends with 0 if no write failed."""
+        self.node.check("rm -f /tmp/stop /tmp/written")
+        return self.node.start(
+            f"while ! [ -e /tmp/stop ]; do for i in $(seq 0 {mib * 16 - 1}); do"
+            f" dd if={PATTERN} of={mirror.path} bs=64k count=1 skip=$i seek=$i oflag=direct conv=notrunc 2>/dev/null || exit 1;"
+            " echo >>/tmp/written; done; done", "writer")
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.cluster, cls.daemon = cluster, daemon
+    def stop_writing(self, job: Job) -> None:
+        self.node.check("touch /tmp/stop")
+        self.assertEqual(job.wait(timeout=180), 0, "a write failed")
 
-    def setUp(self) -> None:
-        self.node = self.cluster[1]
-        log = Log(self.KIND, f"LVM-{self.id().rsplit('.', 1)[1]}"[:128], integrated_flush=self.INTEGRATED_FLUSH)
-        self.mirror = Mirror(self.cluster, self.node, "m", log)
-        self.mirror.clear_log_device()
-        self.addCleanup(self.mirror.remove_if_there)
+    def written(self) -> int:
+        return int(self.node.check("[ -e /tmp/written ] && wc -l </tmp/written || echo 0"))
 
-    def write(self, first_mib: int, mib: int) -> None:
-        """Write random data to the mirror and leave it in /tmp/data as well."""
-        self.node.output(f"dd if=/dev/urandom of=/tmp/data bs=64k count={mib * 16} &&"
-                         f"dd if=/tmp/data of={self.mirror.path} bs=64k seek={first_mib * 16} oflag=direct conv=fsync")
+    def wait_more_written(self, count: int = 8, timeout: float = 90) -> None:
+        """Wait until so many more writes have ended."""
+        begin = self.written()
+        wait_for("writes go on", lambda: self.written() >= begin + count, timeout)
 
-    def assert_reads_back(self, first_mib: int, mib: int) -> None:
-        self.node.output(f"dd if={self.mirror.path} of=/tmp/read bs=64k skip={first_mib * 16} count={mib * 16} "
-                         "iflag=direct && cmp /tmp/data /tmp/read")
+    def check_written(self, mirror: Mirror) -> None:
+        """Write the pattern, read it back, and compare the legs."""
+        mirror.write_from(PATTERN, mib=PATTERN_MIB, at_mib=3)
+        self.assertTrue(mirror.same_as(PATTERN, mib=PATTERN_MIB, at_mib=3))
+        self.assert_leg_holds_pattern(mirror, mib=PATTERN_MIB, at_mib=3)
+        self.assert_legs_equal(mirror)
 
-    def assert_legs_are_equal(self) -> None:
-        legs = [self.mirror.leg(index) for index in range(len(self.mirror.legs))]
-        block = 4096
-        different = [start // block for start in range(0, len(legs[0]), block)
-                     if any(leg[start:start + block] != legs[0][start:start + block] for leg in legs[1:])]
-        self.assertEqual(different, [], "4 KiB blocks that differ between the legs")
+    # -- from creation to removal
+    def test_a_core_mirror_is_resynchronised_written_and_removed(self) -> None:
+        mirror = self.core_mirror().create()
+        status = mirror.wait_in_sync()
+        self.assertEqual((status.in_sync, status.regions, status.health), (64, 64, "AA"))
+        self.assertEqual(status.log, ("clustered-core",))
+        self.assert_legs_equal(mirror)
+        self.check_written(mirror)
+        mirror.remove()
+        self.assertEqual(self.node.check("dmsetup ls"), "No devices found")
 
-    def create_and_synchronise(self) -> None:
-        self.mirror.create()
-        self.mirror.wait_synchronised()
+    def test_a_disk_mirror_is_resynchronised_written_and_removed(self) -> None:
+        mirror = self.disk_mirror().create()
+        status = mirror.wait_in_sync()
+        self.assertEqual((status.in_sync, status.regions, status.health), (64, 64, "AA"))
+        self.assertEqual(status.log, ("clustered-disk", self.log_device(), "A"))
+        self.assert_legs_equal(mirror)
+        self.check_written(mirror)
+        mirror.remove()
+        self.assertEqual(self.node.check("dmsetup ls"), "No devices found")
 
-    def test_a_new_mirror_copies_its_primary_leg_to_the_end(self) -> None:
-        primary = os.urandom(self.mirror.bytes)
-        self.mirror.fill_leg(0, primary)
-        self.create_and_synchronise()
-        self.assertEqual(self.mirror.leg(0), primary, "the primary leg has changed")
-        self.assert_legs_are_equal()
+    def test_a_mirror_keeps_its_table(self) -> None:
+        mirror = self.disk_mirror().create()
+        table = self.node.check("dmsetup table disk")
+        self.assertIn(f"userspace 4 {mirror.log_uuid} clustered-disk {self.log_device()} 1024", table)
 
-    def test_status_names_the_log(self) -> None:
-        self.create_and_synchronise()
-        regions = self.mirror.regions
-        self.assertEqual(self.mirror.status(), f"0 {self.mirror.sectors} mirror 2 254:0 254:16 {regions}/{regions} "
-                                               f"1 AA {self.mirror.log.status()}")
+    def test_the_log_device_can_be_named_by_its_path(self) -> None:
+        mirror = Mirror(self.node, "path", log=("clustered-disk", "/dev/vdc")).create()
+        log = mirror.wait_in_sync().log
+        self.assertEqual((log[0], log[2]), ("clustered-disk", "A"))
+        self.assertIn(self.log_device(), self.node.check("dmsetup deps path").replace("(", "").replace(", ", ":"))
 
-    def test_data_written_after_resync_is_on_both_legs(self) -> None:
-        self.create_and_synchronise()
-        self.write(3, 2)
-        self.assert_reads_back(3, 2)
-        self.assert_legs_are_equal()
+    def test_integrated_flush(self) -> None:
+        for make in (self.core_mirror, self.disk_mirror):
+            with self.subTest(make.__name__):
+                mirror = make(integrated_flush=True).create()
+                self.assertTrue(mirror.wait_in_sync().complete)
+                self.check_written(mirror)
+                mirror.remove()
 
-    def test_data_written_during_resync_is_on_both_legs(self) -> None:
-        self.mirror.fill_leg(0, os.urandom(self.mirror.bytes))
-        self.mirror.create()
-        self.write(13, 2)
-        self.assert_reads_back(13, 2)
-        self.mirror.wait_synchronised()
-        self.assert_reads_back(13, 2)
-        self.assert_legs_are_equal()
+    def test_a_mirror_whose_size_is_no_multiple_of_the_region_size(self) -> None:
+        mirror = self.core_mirror(mib=9, region_sectors=4096).create()
+        self.assertEqual(mirror.wait_in_sync().regions, 5)
+        self.check_written(mirror)
 
-    def test_suspend_and_resume_keep_what_is_in_sync(self) -> None:
-        self.create_and_synchronise()
-        self.write(0, 1)
-        self.mirror.suspend()
-        self.assertEqual(self.mirror.synchronised(), (self.mirror.regions, self.mirror.regions))
-        self.mirror.resume()
-        self.mirror.wait_synchronised(20)
-        self.write(1, 1)
-        self.assert_reads_back(1, 1)
-        self.assert_legs_are_equal()
+    def test_nosync_resynchronises_nothing(self) -> None:
+        mirror = self.core_mirror(flags=("nosync",)).create()
+        self.assertTrue(mirror.status().complete)
 
-    def test_suspend_during_resync_ends_and_resync_goes_on_after_it(self) -> None:
-        self.mirror.fill_leg(0, os.urandom(self.mirror.bytes))
-        self.mirror.create()
-        for _ in range(3):
-            self.mirror.suspend()
-            self.mirror.resume()
-        self.mirror.wait_synchronised()
-        self.assert_legs_are_equal()
+    def test_two_mirrors_at_once(self) -> None:
+        first = self.core_mirror("first", mib=16).create()
+        second = self.disk_mirror("second", mib=16, offset_mib=32).create()
+        for mirror in (first, second):
+            mirror.wait_in_sync()
+        for mirror in (first, second):
+            self.check_written(mirror)
 
-    def test_a_new_table_takes_the_log_over(self) -> None:
-        self.create_and_synchronise()
-        self.write(5, 1)
-        self.node.output(f"dmsetup load m --table '{self.mirror.table()}'")
-        self.mirror.suspend()
-        self.mirror.resume()
-        self.mirror.wait_synchronised(20)
-        self.assert_reads_back(5, 1)
-        self.write(6, 1)
-        self.assert_reads_back(6, 1)
-        self.assert_legs_are_equal()
+    def test_a_table_that_makes_no_sense_is_refused(self) -> None:
+        for words in ("clustered-core 1000", "clustered-core", "clustered-disk 1024", "clustered-disk 250:250 1024", "clustered-tape 1024"):
+            with self.subTest(words):
+                log = f"userspace {len(words.split()) + 1} LVM-test-bad {words}"
+                status, _ = self.node.run(f"dmsetup create bad --table '0 65536 mirror {log} 2 /dev/vda 0 /dev/vdb 0'", timeout=90)
+                self.assertNotEqual(status, 0)
+                self.assertIsNotNone(self.daemon.pid())
 
-    def test_a_table_that_was_loaded_can_be_cleared_again(self) -> None:
-        self.create_and_synchronise()
-        self.node.output(f"dmsetup load m --table '{self.mirror.table()}'")
-        self.node.output("dmsetup clear m")
-        self.write(2, 1)
-        self.assert_reads_back(2, 1)
+    # -- writes while regions are out of sync
+    def test_writes_during_resynchronisation(self) -> None:
+        mirror = self.disk_mirror(mib=48).create()
+        writer = self.start_writing(mirror)
+        self.wait_more_written()
+        mirror.wait_in_sync()
+        self.wait_more_written()
+        self.stop_writing(writer)
+        self.assertTrue(mirror.same_as(PATTERN, mib=PATTERN_MIB))
+        self.assert_legs_equal(mirror)
 
-    def test_a_removed_mirror_is_gone_from_the_daemon(self) -> None:
-        self.create_and_synchronise()
-        self.assertIn(self.mirror.log.uuid, self.daemon.snapshot())
-        self.mirror.remove()
-        self.assertNotIn(self.mirror.log.uuid, self.daemon.snapshot())
+    # -- suspend, resume, reload
+    def test_suspend_and_resume(self) -> None:
+        for make in (self.core_mirror, self.disk_mirror):
+            with self.subTest(make.__name__):
+                mirror = make().create()
+                mirror.wait_in_sync()
+                mirror.suspend()
+                mirror.resume()
+                self.assertTrue(mirror.status().complete, "a suspend and resume resynchronises nothing")
+                self.check_written(mirror)
+                mirror.remove()
 
+    def test_suspend_in_the_middle_of_resynchronisation(self) -> None:
+        mirror = self.core_mirror(mib=64).create()
+        mirror.suspend()
+        before = mirror.status()
+        mirror.resume()
+        self.assertGreaterEqual(mirror.status().in_sync, before.in_sync)
+        mirror.wait_in_sync()
+        self.assert_legs_equal(mirror)
 
-class CoreMirrorTest(MirrorCases, unittest.TestCase):
-    KIND = "core"
+    def test_suspend_and_resume_again_and_again_during_writes(self) -> None:
+        mirror = self.disk_mirror().create()
+        writer = self.start_writing(mirror)
+        for _ in range(5):
+            self.wait_more_written(count=3)
+            mirror.suspend()
+            mirror.resume()
+        self.stop_writing(writer)
+        mirror.wait_in_sync()
+        self.assertTrue(mirror.same_as(PATTERN, mib=PATTERN_MIB))
+        self.assert_legs_equal(mirror)
 
-    def test_nosync_starts_in_sync(self) -> None:
-        self.mirror.log = Log("core", "nosync-uuid", sync="nosync")
-        self.mirror.create()
-        self.assertEqual(self.mirror.synchronised(), (self.mirror.regions, self.mirror.regions))
+    def test_reload_with_a_new_table(self) -> None:
+        for make in (self.core_mirror, self.disk_mirror):
+            with self.subTest(make.__name__):
+                mirror = make(mib=32).create()
+                mirror.wait_in_sync()
+                larger = make(mib=40)
+                mirror.load(larger)
+                self.assertEqual(mirror.status().regions, 64, "the old table is still live")
+                mirror.suspend()
+                mirror.resume()
+                status = larger.wait_in_sync()
+                self.assertEqual(status.regions, 80)
+                self.check_written(larger)
+                larger.remove()
 
-    def test_two_mirrors_live_side_by_side(self) -> None:
-        other = Mirror(self.cluster, self.node, "other", Log("core", "other-uuid"), legs=("/dev/vdc", "/dev/vdd"))
-        self.addCleanup(other.remove_if_there)
-        self.mirror.create()
-        other.create()
-        self.mirror.wait_synchronised()
-        other.wait_synchronised()
-        snapshot = self.daemon.snapshot()
-        self.assertIn("Official log list: 2", snapshot)
+    def test_reload_with_a_new_table_during_writes(self) -> None:
+        mirror = self.disk_mirror().create()
+        mirror.wait_in_sync()
+        writer = self.start_writing(mirror)
+        self.wait_more_written()
+        mirror.load(mirror)
+        mirror.suspend()
+        mirror.resume()
+        self.wait_more_written()
+        self.stop_writing(writer)
+        mirror.wait_in_sync()
+        self.assertTrue(mirror.same_as(PATTERN, mib=PATTERN_MIB))
+        self.assert_legs_equal(mirror)
 
+    def test_a_loaded_table_can_be_cleared(self) -> None:
+        mirror = self.core_mirror().create()
+        mirror.wait_in_sync()
+        mirror.load(mirror)
+        self.node.check("dmsetup clear core")
+        self.assertTrue(mirror.status().complete)
+        self.check_written(mirror)
 
-class DiskMirrorTest(MirrorCases, unittest.TestCase):
-    KIND = "disk"
+    # -- the log device
+    def wait_clean(self, regions: int) -> None:
+        wait_for("every region is clean on the log device", lambda: self.log_image().clean == (True,) * regions, IDLE_S)
 
-    def test_the_log_device_has_the_kernels_format(self) -> None:
-        self.create_and_synchronise()
-        self.mirror.suspend()
-        device = self.mirror.log_device()
-        self.assertEqual(device[:4], MAGIC_BYTES)
-        self.assertEqual(struct.unpack_from("<IQ", device, 4), (2, self.mirror.regions))
-        self.assertEqual(disk_map(device, self.mirror.regions), [1] * self.mirror.regions)
-        self.mirror.resume()
+    def test_the_log_device_after_resynchronisation(self) -> None:
+        mirror = self.disk_mirror(mib=35).create()
+        mirror.wait_in_sync()
+        self.wait_clean(70)
+        image = self.log_image()
+        self.assertEqual((image.magic, image.version, image.regions), (LOG_MAGIC, 2, 70))
+        unused = self.cluster.read_disk(LOG_DISK, 1024 + 8, 4)
+        self.assertEqual(int.from_bytes(unused, "little") >> 6, 0, "bits past the last region are clear")
 
-    def test_a_mirror_that_was_in_sync_needs_no_resync_after_removal(self) -> None:
-        self.create_and_synchronise()
-        self.mirror.remove()
-        self.mirror.create()
-        self.assertEqual(self.mirror.synchronised(), (self.mirror.regions, self.mirror.regions))
+    def test_a_region_is_dirty_on_the_log_device_while_it_is_written(self) -> None:
+        mirror = self.disk_mirror().create()
+        mirror.wait_in_sync()
+        self.wait_clean(64)
+        writer = self.start_writing(mirror, mib=1)
+        self.wait_more_written()
+        for _ in range(20):
+            clean = self.log_image().clean
+            self.assertFalse(clean[0], "region 0 is being written")
+            self.assertTrue(all(clean[2:]), "no one writes there")
+        self.stop_writing(writer)
+        self.wait_clean(64)
 
-    def test_only_regions_that_the_device_calls_unclean_are_copied(self) -> None:
-        self.create_and_synchronise()
-        self.mirror.remove()
-        region_bytes = self.mirror.log.region_sectors * 512
-        with open(self.cluster.disk(2), "r+b") as device:
-            device.seek(MAP_OFFSET)
-            device.write(struct.pack("<I", 0xFFFFFFFF & ~(1 << 5)))
-        secondary = bytearray(self.mirror.leg(1))
-        for region in (5, 6):
-            secondary[region * region_bytes] ^= 0xFF
-        self.mirror.fill_leg(1, bytes(secondary))
-        self.mirror.create()
-        self.mirror.wait_synchronised()
-        legs = [self.mirror.leg(0), self.mirror.leg(1)]
-        self.assertEqual(legs[1][5 * region_bytes], legs[0][5 * region_bytes], "region 5 was to be copied")
-        self.assertNotEqual(legs[1][6 * region_bytes], legs[0][6 * region_bytes], "region 6 was not to be copied")
+    def test_a_mirror_that_was_in_sync_needs_no_resynchronisation(self) -> None:
+        mirror = self.disk_mirror().create()
+        mirror.wait_in_sync()
+        self.check_written(mirror)
+        mirror.remove()
+        mirror.create()
+        self.assertTrue(mirror.status().complete)
 
-    def unclean_on_device(self) -> list[int]:
-        return [r for r, bit in enumerate(disk_map(self.mirror.log_device(), self.mirror.regions)) if bit == 0]
+    def test_a_mirror_that_grew_resynchronises_what_is_new(self) -> None:
+        mirror = self.disk_mirror(mib=16).create()
+        mirror.wait_in_sync()
+        mirror.remove()
+        larger = self.disk_mirror(mib=32).create()
+        self.assertGreaterEqual(larger.status().in_sync, 32)
+        larger.wait_in_sync()
+        self.assert_legs_equal(larger)
+        larger.remove()
+        self.wait_clean(64)
+        smaller = self.disk_mirror(mib=8).create()
+        self.assertTrue(smaller.status().complete)
+        smaller.remove()
+        self.assertEqual(self.log_image().regions, 16)
 
-    def test_a_write_in_flight_is_marked_on_the_device(self) -> None:
-        self.node.output(f"dmsetup create halted --table '0 {self.mirror.sectors} linear /dev/vdb 0'")
-        self.addCleanup(self.node.output, "dmsetup remove halted")
-        self.addCleanup(self.mirror.remove_if_there)
-        self.addCleanup(self.node.output, "dmsetup resume halted")
-        self.mirror.legs = ("/dev/vda", "/dev/mapper/halted")
-        self.create_and_synchronise()
-        wait_until("all regions are clean", lambda: not self.unclean_on_device(), 20)
-        self.node.output("dmsetup suspend --noflush halted")
-        self.node.start(f"dd if=/dev/zero of={self.mirror.path} bs=4k count=1 seek={9 * 64} oflag=direct;"
-                        "touch /tmp/written")
-        wait_until("region 9 is marked", lambda: self.unclean_on_device() == [9], 20)
-        self.assertEqual(self.node.run("test -e /tmp/written")[0], 1)
-        self.node.output("dmsetup resume halted")
-        self.node.wait_for("test -e /tmp/written")
-        wait_until("region 9 is clean again", lambda: not self.unclean_on_device(), 30)
+    # -- the daemon and the machine fail
+    def crash_and_restart(self, while_gone: Callable[[], None] = lambda: None) -> None:
+        self.daemon.crash()
+        while_gone()
+        self.daemon.start()
 
-    def test_the_kernels_own_disk_log_takes_the_device_over(self) -> None:
-        self.create_and_synchronise()
-        self.mirror.remove()
-        self.node.output(f"dmsetup create m --table '0 {self.mirror.sectors} mirror disk 2 /dev/vdc "
-                         f"{self.mirror.log.region_sectors} 2 /dev/vda 0 /dev/vdb 0'")
-        self.assertEqual(self.mirror.synchronised(), (self.mirror.regions, self.mirror.regions))
+    def refresh(self, mirror: Mirror) -> None:
+        """A kernel whose mirror was fully in sync once asks for what there is to recover only after this."""
+        mirror.suspend()
+        mirror.resume()
 
+    def test_writes_go_on_when_the_daemon_is_killed_and_started_again(self) -> None:
+        for make in (self.core_mirror, self.disk_mirror):
+            with self.subTest(make.__name__):
+                mirror = make().create()
+                mirror.wait_in_sync()
+                writer = self.start_writing(mirror)
+                self.wait_more_written()
+                self.crash_and_restart()
+                self.wait_more_written()
+                self.stop_writing(writer)
+                self.assertTrue(mirror.same_as(PATTERN, mib=PATTERN_MIB))
+                self.assert_legs_equal(mirror)
+                self.refresh(mirror)
+                mirror.wait_in_sync()
+                self.assert_legs_equal(mirror)
+                mirror.remove()
 
-class IntegratedFlushCoreMirrorTest(MirrorCases, unittest.TestCase):
-    KIND, INTEGRATED_FLUSH = "core", True
+    def test_the_first_write_after_the_daemon_was_started_again_goes_to_both_legs(self) -> None:
+        for make in (self.core_mirror, self.disk_mirror):
+            with self.subTest(make.__name__):
+                mirror = make().create()
+                mirror.wait_in_sync()
+                self.crash_and_restart()
+                self.check_written(mirror)
+                self.assertNotIn("Insufficient space", self.node.kernel_log())
+                mirror.remove()
 
+    def test_resynchronisation_goes_on_when_the_daemon_is_killed_and_started_again(self) -> None:
+        mirror = self.core_mirror(mib=64).create()
+        self.crash_and_restart()
+        mirror.wait_in_sync()
+        self.assert_legs_equal(mirror)
 
-class IntegratedFlushDiskMirrorTest(MirrorCases, unittest.TestCase):
-    KIND, INTEGRATED_FLUSH = "disk", True
+    def test_a_mirror_can_be_removed_after_the_daemon_was_killed_and_started_again(self) -> None:
+        mirror = self.disk_mirror().create()
+        mirror.wait_in_sync()
+        self.crash_and_restart()
+        mirror.remove()
+        self.daemon.signal("INT")
+        self.daemon.wait_gone()
 
+    def test_a_mirror_removed_while_the_daemon_is_away_does_not_keep_it(self) -> None:
+        mirror = self.core_mirror().create()
+        mirror.wait_in_sync()
+        self.crash_and_restart(while_gone=mirror.remove)
+        self.daemon.signal("INT")
+        self.daemon.wait_gone()
 
-def setUpModule() -> None:
-    global cluster, daemon
-    cluster = unittest.enterModuleContext(Cluster(1, [arguments.daemon]))
-    cluster.start_corosync()
-    daemon = Daemon(cluster[1])
-    daemon.start()
+    def test_legs_are_equal_after_a_power_cut_during_writes(self) -> None:
+        mirror = self.disk_mirror().create()
+        mirror.wait_in_sync()
+        self.start_writing(mirror)
+        self.wait_more_written(count=20)
+        self.node.kill()
+        self.assertFalse(all(self.log_image().clean), "what was being written is dirty on the log device")
+        type(self).node = self.cluster.boot(1)
+        self.cluster.start_corosync()
+        self.daemon.node = self.node
+        self.daemon.start()
+        mirror = mirror.on(self.node).create()
+        mirror.wait_in_sync()
+        self.assert_legs_equal(mirror)
+        self.check_written(mirror)
 
 
 if __name__ == "__main__":
-    arguments, rest = daemon_and_unittest_arguments()
-    unittest.main(argv=rest, verbosity=2)
+    unittest.TestCase.maxDiff = None
+    main()
