@@ -25,7 +25,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -381,9 +380,9 @@ class Cluster:
 
 
 def exit_on_signals() -> None:
-    """Leave through the clean-up on SIGTERM and SIGHUP."""
+    """Leave through the clean-up on SIGTERM and SIGHUP, as on Ctrl-C: unittest would take a SystemExit for a test's result."""
     def leave(number: int, _frame: object) -> NoReturn:
-        sys.exit(128 + number)
+        raise KeyboardInterrupt(signal.Signals(number).name)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
