@@ -14,9 +14,6 @@ namespace {
 
 using Self = KernelGatewayActor::stateful_pointer<KernelGatewayState>;
 
-/// Datagrams received before other actors get their turn.
-constexpr int datagrams_per_turn = 64;
-
 TimePoint now_of(Self self) {
     return self->clock().now();
 }
@@ -40,23 +37,23 @@ void carry_out(Self self, KernelGatewayCore::Verdict verdict) {
     }
 }
 
-void receive_some(Self self, int descriptor) {
+/// One datagram: most of the time there is no second one, and a call that finds none costs as much as one that does.
+/// The watcher tells of the next one, also of one that waits already.
+void receive_one(Self self, int descriptor) {
     using Kind = KernelDatagram::Kind;
     auto& state = self->state;
-    for (int received = 0; received < datagrams_per_turn; ++received) {
-        const auto datagram = state.config.socket->receive(state.received);
-        if (datagram.kind == Kind::from_kernel) {
-            const auto frame = std::span<const std::byte>(state.received).first(datagram.size);
-            carry_out(self, state.core->on_frame(frame, now_of(self), state.lines));
-            continue;
-        }
+    const auto datagram = state.config.socket->receive(state.received);
+    // Nothing can come any more, and a closed descriptor that stays armed makes the loop spin.
+    if (datagram.kind == Kind::closed)
+        state.config.watcher->unwatch(descriptor);
+    else
+        state.config.watcher->rearm(descriptor);
+    if (datagram.kind == Kind::from_kernel) {
+        const auto frame = std::span<const std::byte>(state.received).first(datagram.size);
+        carry_out(self, state.core->on_frame(frame, now_of(self), state.lines));
+    } else {
         state.core->on_no_frame(datagram, now_of(self), state.lines);
-        // Nothing can come any more, and a closed descriptor that stays armed makes the loop spin.
-        if (datagram.kind == Kind::closed) return state.config.watcher->unwatch(descriptor);
-        if (datagram.kind == Kind::none || datagram.kind == Kind::failed)
-            return state.config.watcher->rearm(descriptor);
     }
-    self->send(self, descriptor_ready_atom::value, descriptor);
 }
 
 void add_route(Self self, const RouteAdded& route) {
@@ -79,7 +76,7 @@ KernelGatewayActor::behavior_type kernel_gateway(Self self, KernelGatewayConfig 
     const auto flush_lines = [self] { write_lines(*self->state.config.sink, self->state.lines); };
     return {
         [self, flush_lines](descriptor_ready_atom, int descriptor) {
-            receive_some(self, descriptor);
+            receive_one(self, descriptor);
             flush_lines();
         },
         [self, flush_lines](const KernelReply& reply) {

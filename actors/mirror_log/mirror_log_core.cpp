@@ -49,7 +49,8 @@ void MirrorLogCore::request(const KernelRequest& request, Instant now, Effects& 
         construct(request, effects);
     else
         perform(request, now, effects);
-    after_event(now, effects);
+    // A question changes nothing, so nothing follows from it.
+    if (request.type != RequestType::in_sync && request.type != RequestType::is_clean) after_event(now, effects);
 }
 
 void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& effects) {
