@@ -94,6 +94,15 @@ TEST_F(WireExtension, op_0_is_bad) {
     ops_[op_at] = std::byte{0};
     EXPECT_EQ(fault_of(ops_), ClusterFrameFault::bad_extension);
 }
+TEST_F(WireExtension, node_that_is_gone_survives) {
+    const auto ops = one_op({OpKind::node_gone, std::numeric_limits<NodeId>::max(), 1});
+    EXPECT_EQ(after_the_wire(ops), ClusterMessage{ops});
+}
+TEST_F(WireExtension, node_that_is_gone_and_has_no_node_id_is_bad) {
+    ops_[op_at] = static_cast<std::byte>(OpKind::node_gone);
+    ops_[op_at + 5] = std::byte{1};
+    EXPECT_EQ(fault_of(ops_), ClusterFrameFault::bad_extension);
+}
 TEST_F(WireExtension, op_of_no_regions_is_bad) {
     ops_[op_at + 9] = std::byte{0};
     EXPECT_EQ(fault_of(ops_), ClusterFrameFault::bad_extension);

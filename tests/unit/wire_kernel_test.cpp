@@ -19,6 +19,7 @@ constexpr std::size_t connector_index_at = 16;
 constexpr std::size_t connector_ack_at = 28;
 constexpr std::size_t connector_length_at = 32;
 constexpr std::size_t uuid_at = 44;
+constexpr std::size_t request_version_at = 176;
 constexpr std::size_t request_error_at = 180;
 constexpr std::size_t request_type_at = 188;
 constexpr std::size_t data_size_at = 192;
@@ -232,6 +233,10 @@ TEST_F(WireKernel, data_size_past_the_datagram_is_short) {
     set(in_sync_, data_size_at, std::uint32_t{0xFFFFFFFF});
     EXPECT_EQ(fault_of(in_sync_), KernelFrameFault::short_frame);
 }
+TEST_F(WireKernel, data_that_is_not_there_is_answerable) {
+    set(in_sync_, data_size_at, std::uint32_t{16});
+    EXPECT_TRUE(is_answerable(in_sync_));
+}
 TEST_F(WireKernel, other_netlink_type_is_not_of_the_connector) {
     set(in_sync_, netlink_type_at, std::uint16_t{2});
     EXPECT_EQ(fault_of(in_sync_), KernelFrameFault::not_connector);
@@ -264,6 +269,18 @@ TEST_F(WireKernel, uuid_of_129_characters_is_unterminated) {
 TEST_F(WireKernel, empty_uuid_is_refused) {
     in_sync_.at(uuid_at) = std::byte{0};
     EXPECT_EQ(fault_of(in_sync_), KernelFrameFault::empty_uuid);
+}
+TEST_F(WireKernel, version_0_is_unknown) {
+    set(in_sync_, request_version_at, std::uint32_t{0});
+    EXPECT_EQ(fault_of(in_sync_), KernelFrameFault::unknown_version);
+}
+TEST_F(WireKernel, version_0_is_answerable) {
+    set(in_sync_, request_version_at, std::uint32_t{0});
+    EXPECT_TRUE(is_answerable(in_sync_));
+}
+TEST_F(WireKernel, version_4_is_taken) {
+    set(in_sync_, request_version_at, std::uint32_t{4});
+    EXPECT_TRUE(unpack_kernel_request(in_sync_).has_value());
 }
 TEST_F(WireKernel, type_0_is_unknown) {
     set(in_sync_, request_type_at, std::uint32_t{0});
