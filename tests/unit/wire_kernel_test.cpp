@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 namespace cmirror {
@@ -24,8 +25,12 @@ constexpr std::size_t data_size_at = 192;
 constexpr std::size_t data_at = 196;
 
 KernelRequest request_of(RequestType type, RequestPayload payload) {
-    return {
-        .seq = 9, .type = type, .version = 2, .luid = 0xABCD, .uuid = *Uuid::from_text("LVM-a"), .payload = payload};
+    return {.seq = 9,
+            .type = type,
+            .version = 2,
+            .luid = 0xABCD,
+            .uuid = *Uuid::from_text("LVM-a"),
+            .payload = std::move(payload)};
 }
 
 RegionList regions_of(std::size_t count) {
