@@ -1,5 +1,6 @@
 #include "messages/wire_kernel.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <type_traits>
@@ -170,6 +171,26 @@ std::size_t pack_answer(const KernelReplyAddress& address, std::int32_t error, s
     return write_headers(header, data_size, address.seq, out);
 }
 
+/// How much the kernel makes room for in the answer to a request; for a text, as much as any of ours needs.
+std::size_t reply_size_of(RequestType type) {
+    constexpr std::size_t status_size = 128;
+    switch (type) {
+        case RequestType::get_region_size:
+        case RequestType::is_clean:
+        case RequestType::in_sync:
+        case RequestType::get_sync_count:
+            return sizeof(std::uint64_t);
+        case RequestType::get_resync_work:
+        case RequestType::is_remote_recovering:
+            return 2 * sizeof(std::uint64_t);
+        case RequestType::status_info:
+        case RequestType::status_table:
+            return status_size;
+        default:
+            return 0;
+    }
+}
+
 }  // namespace
 
 std::string_view name_of(KernelFrameFault fault) {
@@ -219,7 +240,13 @@ Result<KernelRequest, BadKernelFrame> unpack_kernel_request(std::span<const std:
 std::size_t pack_kernel_reply(const KernelReply& reply, std::span<std::byte> out) {
     CMIRROR_INVARIANT(out.size() >= kernel_frame_size_max);
     const auto data = out.first(kernel_frame_size_max).subspan(headers_size);
-    const std::size_t data_size = reply.error == 0 ? pack_reply_payload(reply.payload, data) : 0;
+    std::size_t data_size = 0;
+    if (reply.error == 0) {
+        data_size = pack_reply_payload(reply.payload, data);
+    } else if (reply.error == -ESRCH) {
+        data_size = reply_size_of(reply.type);
+        std::ranges::fill(data.first(data_size), std::byte{0});
+    }
     const KernelReplyAddress address{reply.seq, static_cast<std::uint32_t>(reply.type), reply.luid};
     return pack_answer(address, reply.error, data_size, out);
 }

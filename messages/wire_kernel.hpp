@@ -47,7 +47,10 @@ struct BadKernelFrame {
 Result<KernelRequest, BadKernelFrame> unpack_kernel_request(std::span<const std::byte> frame);
 
 /// Writes the reply's frame into `out` and returns its size. Invariant: `out` has kernel_frame_size_max bytes.
-/// A reply with an error carries no payload.
+/// A reply with an error carries no payload, but for -ESRCH: the kernel takes the size of that reply for the room that
+/// it has when it sends the request again, so it carries zeros of the size that the real answer will have. (Without
+/// them the request fails with -ENOSPC after the log was created again; an IN_SYNC that fails makes a write go to the
+/// primary leg alone.)
 std::size_t pack_kernel_reply(const KernelReply& reply, std::span<std::byte> out);
 
 /// The answer to a bad request that can be answered: -EINVAL, no payload.

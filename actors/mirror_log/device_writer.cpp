@@ -44,10 +44,12 @@ void DeviceWriter::forget() {
 
 WriteEffect DeviceWriter::start(const RegionMap& clean, std::uint64_t device_bytes, Progress progress) {
     CMIRROR_INVARIANT(!writing() && has_pending());
-    writing_ = Writing{next_number_++, std::exchange(pending_, {}), std::move(progress)};
+    writing_ = Writing{next_number_++, std::exchange(pending_, {}), 0, std::move(progress)};
     WriteEffect effect{writing_->number, {}};
-    for (const std::uint64_t index : writing_->blocks)
+    for (const std::uint64_t index : writing_->blocks) {
         effect.blocks.push_back(block_at(index, clean, device_bytes));
+        writing_->bytes += effect.blocks.back().bytes.size();
+    }
     return effect;
 }
 
@@ -56,7 +58,7 @@ std::optional<DeviceWriter::Outcome> DeviceWriter::finished(std::uint64_t write,
     Writing written = std::move(*writing_);
     writing_.reset();
     if (!done) pending_.insert(written.blocks.begin(), written.blocks.end());
-    return Outcome{done, std::move(written.progress)};
+    return Outcome{done, written.bytes, std::move(written.progress)};
 }
 
 }  // namespace cmirror::mirror_log

@@ -38,6 +38,7 @@ class DeviceWriter {
     /// pending again.
     struct Outcome {
         bool done = false;
+        std::uint64_t bytes = 0;
         Progress progress;
     };
     std::optional<Outcome> finished(std::uint64_t write, bool done);
@@ -46,6 +47,7 @@ class DeviceWriter {
     struct Writing {
         std::uint64_t number = 0;
         std::set<std::uint64_t> blocks;
+        std::uint64_t bytes = 0;
         Progress progress;
     };
     std::set<std::uint64_t> pending_;

@@ -82,7 +82,7 @@ void LogState::hello(MemberId id, const Hello& hello, StateChanges& changes) {
         if (boot != hello.boot) {
             lose_writer(owner, changes);
         } else if (owner.luid != hello.luid) {
-            if (!marks_.of(owner).empty()) changes.writers_lost.push_back(owner);
+            if (!marks_.of(owner).empty()) changes.left_marked.push_back(owner);
             end_owner(owner);
         }
     }
@@ -113,7 +113,7 @@ void LogState::left(MemberId id, ChangeReason reason, StateChanges& changes) {
         drop_ask(gone.owner());
         drop_held(gone.owner());
         if (reason == ChangeReason::leave) {
-            if (!marks_.of(gone.owner()).empty()) changes.writers_lost.push_back(gone.owner());
+            if (!marks_.of(gone.owner()).empty()) changes.left_marked.push_back(gone.owner());
             end_owner(gone.owner());
         }
     }
@@ -156,6 +156,13 @@ std::uint64_t LogState::applied_through(const Member& member) const {
 bool LogState::present(Owner owner) const {
     return std::any_of(members_.begin(), members_.end(),
                        [owner](const Member& m) { return m.valid && m.owner() == owner; });
+}
+
+std::vector<Owner> LogState::absent_owners() const {
+    std::vector<Owner> absent;
+    for (const auto& [owner, boot] : boots_)
+        if (!present(owner)) absent.push_back(owner);
+    return absent;
 }
 
 bool LogState::asked(Owner owner) const {

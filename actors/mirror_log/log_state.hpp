@@ -66,8 +66,10 @@ struct StateChanges {
     std::vector<RegionNumber> preferred;
     /// Granted regions that a mark waits for: a run's owner gives them back if it has not started them.
     std::vector<RegionNumber> waited_for;
-    /// Owners whose marks became out of sync because they are gone or left without clearing.
+    /// Owners whose marks became out of sync because they are gone for good.
     std::vector<Owner> writers_lost;
+    /// Owners that left with marks their kernel had not cleared: those are out of sync.
+    std::vector<Owner> left_marked;
 
     void clear() { *this = {}; }
 };
@@ -108,6 +110,8 @@ class LogState {
     /// All ops of the member's join below this are applied, with no mark held.
     std::uint64_t applied_through(const Member& member) const;
     bool present(Owner owner) const;
+    /// Owners with marks or grants for which no valid member speaks.
+    std::vector<Owner> absent_owners() const;
 
     // -- what is so -----------------------------------------------------------------------------------
     std::uint64_t region_count() const { return sync_.size(); }

@@ -46,7 +46,7 @@ void LogState::apply_one(const Member& member, std::uint64_t seq, const Op& op, 
             presuspend(owner);
             return;
         case OpKind::postsuspend:
-            if (!marks_.of(owner).empty()) changes.writers_lost.push_back(owner);
+            if (!marks_.of(owner).empty()) changes.left_marked.push_back(owner);
             end_owner(owner);
             return;
         case OpKind::resumed:

@@ -181,6 +181,8 @@ void MirrorLogCore::reset_membership() {
     applying_ = false;
     founding_ = false;
     served_.clear();
+    merging_.reset();
+    ring_lost_.clear();
     found_alone_ = false;
     reading_device_ = false;
     merged_ = false;
@@ -298,6 +300,7 @@ void MirrorLogCore::abandon(Instant, Effects& effects) {
 void MirrorLogCore::timer(Instant now, Effects& effects) {
     if (ended_) return;
     scheduled_.reset();
+    decide_merge(now, effects);
     if (valid_) {
         if (life_ == LifeState::active) cool(warm_.take_idle(now, 256));
         if (outbox_.has_undelivered() && now >= outbox_.resend_due()) outbox_.send_again(effects, now);
@@ -318,7 +321,9 @@ void MirrorLogCore::timer(Instant now, Effects& effects) {
 /// What follows from any event.
 void MirrorLogCore::after_event(Instant now, Effects& effects) {
     if (ended_) return;
+    settle_quorum(now, effects);
     if (valid_) {
+        watch_fencing(now, effects);
         update_durability(now, effects);
         answer_waiting_work(now, effects);
         if (!outbox_.has_unsent()) {
@@ -353,6 +358,10 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
     for (const WaitingWork& work : work_)
         consider(work.deadline);
     consider(leave_due_);
+    if (merging_) consider(merging_->due);
+    if (regained_at_) consider(*regained_at_ + config_.settings.quorum_settle);
+    for (const auto& [node, since] : ring_lost_)
+        consider(since + config_.settings.fenced_after);
     if (!next || (scheduled_ && *scheduled_ <= *next)) return;
     scheduled_ = std::max(*next, now);
     effects.emplace_back(WakeEffect{*scheduled_});

@@ -4,6 +4,7 @@
 //   mirror_log_requests.cpp  what the kernel is answered while the log is active
 //   mirror_log_recovery.cpp  regions handed to the kernel for recovery
 //   mirror_log_group.cpp     the group: joining, deliveries, members, quorum
+//   mirror_log_merge.cpp     partitions that merge, nodes that are gone for good
 //   mirror_log_durable.cpp   FLUSH: confirmations and the log device
 //   mirror_log_status.cpp    what it looks like from outside
 #pragma once
@@ -47,6 +48,12 @@ struct Settings {
     Instant lazy_write = std::chrono::seconds{1};
     /// POSTSUSPEND waits this long for what is under way.
     Instant leave_wait = std::chrono::seconds{5};
+    /// How long members that come back from a partition are waited for, to compare states.
+    Instant merge_wait = std::chrono::seconds{5};
+    /// Quorum that was lost counts again after this time: a partition that has healed shows by then.
+    Instant quorum_settle = std::chrono::milliseconds{500};
+    /// A node that the ring has lost for so long is certainly fenced; 0: never.
+    Instant fenced_after{0};
     /// A state's digest is multicast when this time has passed and something has changed.
     Instant digest_every = std::chrono::seconds{60};
 };
@@ -167,6 +174,12 @@ class MirrorLogCore {
     void became_valid(Instant now, Effects& effects);
     void serve_joiners(Effects& effects);
     void server_changed(Effects& effects);
+    void start_merge(const Membership& membership, Instant now, Effects& effects);
+    void take_standing(MemberId sender, const Standing& standing, Instant now, Effects& effects);
+    void decide_merge(Instant now, Effects& effects);
+    void note_quorum(bool quorate_now, Instant now);
+    void settle_quorum(Instant now, Effects& effects);
+    void watch_fencing(Instant now, Effects& effects);
     void compare_digest(MemberId sender, const StateDigest& theirs, Effects& effects);
     void rejoin(Effects& effects);
     void lose_state(Instant now, Effects& effects);
@@ -226,6 +239,16 @@ class MirrorLogCore {
     JoinToken token_ = 0;
     std::optional<QuorumView> view_;
     std::set<NodeId> nodes_lost_;
+    /// Quorum was lost and does not count again yet.
+    bool lost_quorum_ = false;
+    std::optional<Instant> regained_at_;
+    std::map<NodeId, Instant> ring_lost_;
+    struct Merging {
+        std::set<MemberId> own_side;
+        std::map<MemberId, Standing> standings;
+        Instant due{};
+    };
+    std::optional<Merging> merging_;
     /// Members that were there before us and may have the state.
     std::set<MemberId> older_;
     std::vector<MemberId> group_;

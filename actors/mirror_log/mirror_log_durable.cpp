@@ -86,6 +86,7 @@ void MirrorLogCore::device_written(std::uint64_t write, const Result<void, Devic
     if (!finished) return;
     ++device_status_.writes;
     if (finished->done) {
+        device_status_.bytes_written += finished->bytes;
         if (device_error_ != 0) say(LogLevel::notice, "its log device works again", effects);
         device_error_ = 0;
         device_status_.failed = false;

@@ -25,7 +25,7 @@ bool MirrorLogCore::is_server() const {
 
 /// Confirmed for the current ring: a view that still has nodes which the group saw go is an old one.
 bool MirrorLogCore::quorate() const {
-    if (!view_ || !view_->quorate) return false;
+    if (!view_ || !view_->quorate || merging_ || lost_quorum_) return false;
     return std::none_of(view_->nodes.begin(), view_->nodes.end(),
                         [this](NodeId node) { return nodes_lost_.contains(node); });
 }
@@ -37,9 +37,9 @@ void MirrorLogCore::quorum(const QuorumView& view, Instant now, Effects& effects
     std::erase_if(nodes_lost_, [&](NodeId node) {
         return std::find(view.nodes.begin(), view.nodes.end(), node) == view.nodes.end();
     });
-    if (before != quorate() && in_group_)
-        say(before ? LogLevel::warning : LogLevel::notice,
-            before ? "quorum is lost: writes to regions that are not marked yet wait" : "has quorum", effects);
+    note_quorum(view.quorate, now);
+    if (before && !quorate() && in_group_)
+        say(LogLevel::warning, "quorum is lost: writes to regions that are not marked yet wait", effects);
     after_event(now, effects);
 }
 
@@ -73,13 +73,6 @@ void MirrorLogCore::membership(const Membership& membership, Instant now, Effect
 void MirrorLogCore::delivered(MemberId sender, const ClusterMessage& message, Instant now, Effects& effects) {
     if (ended_ || !in_group_) return;
     handle(GroupDelivery{sender, message}, now, effects);
-    after_event(now, effects);
-}
-
-void MirrorLogCore::node_gone(NodeId node, Instant now, Effects& effects) {
-    if (ended_ || !valid_) return;
-    outbox_.add({OpKind::node_gone, node, 1});
-    outbox_.send(effects, now);
     after_event(now, effects);
 }
 
@@ -157,6 +150,13 @@ void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effect
         apply(event, now, effects);
     else
         await_state(event, now, effects);
+    if (const auto* membership = std::get_if<Membership>(&event)) {
+        start_merge(*membership, now, effects);
+        decide_merge(now, effects);
+    } else if (const auto* standing = std::get_if<Standing>(&std::get<GroupDelivery>(event).message)) {
+        take_standing(std::get<GroupDelivery>(event).sender, *standing, now, effects);
+    }
+    if (!in_group_) return;
     // Members that came after us can only have a state that came through here: the oldest one starts it.
     if (!applying_ && !founding_ && older_.empty()) {
         say(LogLevel::warning, "every member that had the state is gone", effects);

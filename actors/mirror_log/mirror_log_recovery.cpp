@@ -104,8 +104,13 @@ void MirrorLogCore::react(StateChanges& changes, std::optional<std::uint64_t> ow
     for (const Owner who : changes.writers_lost)
         say(LogLevel::warning,
             "node " + std::to_string(who.node) +
-                " is gone with regions marked: they are out of sync. Suspend and resume the mirror on one node to have "
-                "them recovered",
+                " is gone with regions marked: they are out of sync; suspend and resume "
+                "the mirror on one node to have them recovered",
+            effects);
+    for (const Owner who : changes.left_marked)
+        say(LogLevel::notice,
+            "node " + std::to_string(who.node) +
+                " left with regions that its kernel had not cleared: they are out of sync",
             effects);
     changes.clear();
 }

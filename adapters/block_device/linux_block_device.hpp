@@ -19,7 +19,7 @@ namespace cmirror {
 class LinuxBlockDevice final : public BlockDevice {
   public:
     /// Bytes read or written by one system call at most.
-    static constexpr std::size_t buffer_bytes = 128 * 1024;
+    static constexpr std::size_t buffer_bytes = std::size_t{128} * 1024;
 
     /// Takes an open block device over; `name` is for texts. Fails if its size cannot be found.
     static Result<std::unique_ptr<LinuxBlockDevice>, DeviceError> adopt(UniqueFd descriptor, std::string name);

@@ -35,7 +35,7 @@ std::optional<DeviceNumber> device_number_of(std::string_view name) {
     return DeviceNumber{*major, *minor};
 }
 
-Failure<DeviceError> failure(int code, std::string text) {
+Failure<DeviceError> failure(int code, const std::string& text) {
     return Failure<DeviceError>{{code, text + ": " + std::strerror(code)}};
 }
 

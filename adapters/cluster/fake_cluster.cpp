@@ -132,8 +132,8 @@ void FakeCluster::deliver(NodeId id, const Item& item) {
     }
 }
 
-void FakeCluster::tell_change(NodeId id, const Uuid& group, std::vector<MemberChange> left,
-                              std::vector<MemberChange> joined) {
+void FakeCluster::tell_change(NodeId id, const Uuid& group, const std::vector<MemberChange>& left,
+                              const std::vector<MemberChange>& joined) {
     auto& node = node_of(id);
     const auto& members = node.views[group];
     const auto concerns = [&](MemberId self) {

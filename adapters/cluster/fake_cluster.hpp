@@ -121,7 +121,8 @@ class FakeCluster {
         if (automatic_) run();
     }
     void deliver(NodeId id, const Item& item);
-    void tell_change(NodeId id, const Uuid& group, std::vector<MemberChange> left, std::vector<MemberChange> joined);
+    void tell_change(NodeId id, const Uuid& group, const std::vector<MemberChange>& left,
+                     const std::vector<MemberChange>& joined);
     void trim(Ring& ring);
     /// Forms the rings that follow from sides and nodes; those that stay as they are go on.
     void form_rings();

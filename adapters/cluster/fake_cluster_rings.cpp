@@ -83,9 +83,9 @@ void FakeCluster::form_rings() {
     for (const auto& [id, node] : nodes_)
         if (node.up) wanted[node.side].insert(id);
     std::vector<std::set<NodeId>> to_form;
-    for (const auto& [side, members] : wanted) {
-        const auto same = [&](const auto& ring) { return ring.second.nodes == members; };
-        if (std::none_of(rings_.begin(), rings_.end(), same)) to_form.push_back(members);
+    for (const auto& side : wanted) {
+        const auto same = [&](const auto& ring) { return ring.second.nodes == side.second; };
+        if (std::none_of(rings_.begin(), rings_.end(), same)) to_form.push_back(side.second);
     }
     // Each part of an old ring first delivers what it has of that ring.
     for (auto ring = rings_.begin(); ring != rings_.end();) {
@@ -145,7 +145,7 @@ void FakeCluster::start_ring(std::uint64_t id) {
                 if (!present[group].contains(member)) left.push_back({member, ChangeReason::node_down});
             for (const auto& change : left)
                 view.erase(change.member);
-            if (!left.empty()) tell_change(node_id, group, std::move(left), {});
+            if (!left.empty()) tell_change(node_id, group, left, {});
         }
         for (const auto& [group, processes] : present)
             for (const auto& member : processes)

@@ -1,10 +1,13 @@
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 
@@ -51,14 +54,26 @@ std::string_view name_of(LogLevel level) {
 }
 
 SyslogSink::SyslogSink(std::string ident, const std::string& path)
-    : ident_(std::move(ident)), socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    : ident_(std::move(ident)), socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     address_.sun_family = AF_UNIX;
     std::memcpy(address_.sun_path, path.data(), std::min(path.size(), sizeof address_.sun_path - 1));
+    // Bounds how long the thread that may wait does so, a stop of the daemon included.
+    const timeval limit{1, 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     // Reads the time zone now and not at the first line.
     ::tzset();
 }
 
-bool SyslogSink::send(LogLevel level, std::string_view line) noexcept {
+SyslogSink::~SyslogSink() {
+    {
+        const std::lock_guard guard(mutex_);
+        stopping_ = true;
+    }
+    changed_.notify_all();
+    if (writer_.joinable()) writer_.join();
+}
+
+std::string SyslogSink::datagram_of(LogLevel level, std::string_view line) const {
     static constexpr std::array<const char*, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     const time_t now = ::time(nullptr);
@@ -69,25 +84,78 @@ bool SyslogSink::send(LogLevel level, std::string_view line) noexcept {
                                      LOG_DAEMON | priority_of(level), months[static_cast<std::size_t>(local.tm_mon)],
                                      local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec, ident_.c_str(),
                                      static_cast<int>(::getpid()), static_cast<int>(line.size()), line.data());
-    if (length <= 0) return false;
-    const auto size = std::min(static_cast<std::size_t>(length), datagram.size() - 1);
-    // Not connected: a syslog daemon that was restarted is found again by its path.
-    return ::sendto(socket_.get(), datagram.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL,
-                    reinterpret_cast<const sockaddr*>(&address_), sizeof address_) >= 0;
+    if (length <= 0) return {};
+    return {datagram.data(), std::min(static_cast<std::size_t>(length), datagram.size() - 1)};
 }
 
-void SyslogSink::write(LogLevel level, std::string_view line) noexcept {
-    if (!send(level, line)) {
-        lost_.fetch_add(1, std::memory_order_relaxed);
-        lost_untold_.fetch_add(1, std::memory_order_relaxed);
-        return;
+SyslogSink::Sent SyslogSink::send(const std::string& datagram, int flags) noexcept {
+    // Not connected: a syslog daemon that was restarted is found again by its path.
+    if (::sendto(socket_.get(), datagram.data(), datagram.size(), flags | MSG_NOSIGNAL,
+                 reinterpret_cast<const sockaddr*>(&address_), sizeof address_) >= 0)
+        return Sent::done;
+    return errno == EAGAIN || errno == EINTR ? Sent::full : Sent::failed;
+}
+
+void SyslogSink::write(LogLevel level, std::string_view line) noexcept try {
+    std::string datagram = datagram_of(level, line);
+    {
+        const std::lock_guard guard(mutex_);
+        const Sent sent = waiting_.empty() ? send(datagram, MSG_DONTWAIT) : Sent::full;
+        if (sent == Sent::full && waiting_.size() < waiting_max) return queue(std::move(datagram));
+        if (sent != Sent::done) return count_lost();
     }
+    tell_lost();
+} catch (...) {
+    count_lost();
+}
+
+/// The mutex is held.
+void SyslogSink::queue(std::string datagram) {
+    waiting_.push_back(std::move(datagram));
+    if (!writer_.joinable()) {
+        // Signals are for the threads that expect them.
+        sigset_t all;
+        sigset_t before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        writer_ = std::thread([this] { send_waiting(); });
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+    changed_.notify_all();
+}
+
+/// The thread that may wait for the socket.
+void SyslogSink::send_waiting() {
+    std::unique_lock guard(mutex_);
+    while (true) {
+        changed_.wait(guard, [this] { return stopping_ || !waiting_.empty(); });
+        if (waiting_.empty()) return;
+        // Stays in front until it is sent, so that later lines do not pass it.
+        const std::string datagram = waiting_.front();
+        guard.unlock();
+        const Sent sent = send(datagram, 0);
+        guard.lock();
+        if (sent == Sent::failed) count_lost();
+        if (sent != Sent::full) {
+            waiting_.pop_front();
+            if (waiting_.empty()) tell_lost();
+        } else if (stopping_) {
+            return;
+        }
+    }
+}
+
+void SyslogSink::count_lost() noexcept {
+    lost_.fetch_add(1, std::memory_order_relaxed);
+    lost_untold_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void SyslogSink::tell_lost() noexcept {
     const auto untold = lost_untold_.exchange(0, std::memory_order_relaxed);
     if (untold == 0) return;
-    std::array<char, 64> text;
-    std::snprintf(text.data(), text.size(), "%llu lines were lost before this one",
-                  static_cast<unsigned long long>(untold));
-    if (!send(LogLevel::warning, text.data())) lost_untold_.fetch_add(untold, std::memory_order_relaxed);
+    const std::string text = std::to_string(untold) + " lines were lost before this one";
+    if (send(datagram_of(LogLevel::warning, text), MSG_DONTWAIT) != Sent::done)
+        lost_untold_.fetch_add(untold, std::memory_order_relaxed);
 }
 
 }  // namespace cmirror

@@ -58,9 +58,8 @@ int code_of_silent_child(pid_t child) {
 /// The child's word is one byte, its exit code, and then the message; until the pipe is closed.
 [[noreturn]] void wait_for_word(int pipe, pid_t child) {
     const auto word = read_all(pipe);
-    if (word.empty()) ::_exit(code_of_silent_child(child));
-    const int code = static_cast<unsigned char>(word.front());
-    if (code != 0) say(std::string_view{word}.substr(1));
+    const int code = word.empty() ? code_of_silent_child(child) : static_cast<unsigned char>(word[0]);
+    if (code != 0 && !word.empty()) say(std::string_view{word}.substr(1));
     ::_exit(code);
 }
 

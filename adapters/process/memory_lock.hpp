@@ -1,6 +1,7 @@
 // Memory that never waits for a device.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "messages/result.hpp"
@@ -8,7 +9,7 @@
 namespace cmirror {
 
 /// Stack of every thread started later, in bytes: handlers neither recurse nor keep large buffers on it.
-inline constexpr std::size_t thread_stack_bytes = 256 * 1024;
+inline constexpr std::size_t thread_stack_bytes = std::size_t{256} * 1024;
 
 /// Call it in the final process before any other thread exists. Locks what is mapped, program and libraries included,
 /// and from then on each page when it is first touched; gives later threads a stack of thread_stack_bytes and malloc

@@ -1,81 +1,18 @@
-// The corosync adapter against real corosyncs.
+// The corosync adapter against a real corosync.
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <unistd.h>
 
-#include <functional>
 #include <string>
 
 #include "adapters/cluster/corosync_group.hpp"
 #include "adapters/cluster/corosync_provider.hpp"
 #include "tests/cluster/corosync_cluster.hpp"
+#include "tests/cluster/corosync_member.hpp"
 
 namespace cmirror {
 namespace {
 
-constexpr auto deadline = std::chrono::seconds{30};
-
-struct Recorder final : GroupEvents {
-    std::vector<std::string> messages;
-    std::vector<Membership> changes;
-
-    void delivered(MemberId, std::span<const std::byte> frame) override {
-        messages.emplace_back(reinterpret_cast<const char*>(frame.data()), frame.size());
-    }
-    void changed(Membership membership) override { changes.push_back(std::move(membership)); }
-};
-
-bool becomes_readable(int descriptor) {
-    pollfd entry{descriptor, POLLIN, 0};
-    return ::poll(&entry, 1, static_cast<int>(std::chrono::milliseconds{deadline}.count())) > 0;
-}
-
-/// A connection and what it has dispatched.
-struct Member {
-    std::unique_ptr<GroupConnection> connection;
-    Recorder seen;
-
-    /// False when nothing comes for too long, or the connection is lost.
-    bool reads_until(const std::function<bool(const Recorder&)>& satisfied) {
-        while (!satisfied(seen)) {
-            if (!becomes_readable(connection->descriptor())) return false;
-            bool more = true;
-            while (more)
-                if (connection->dispatch(seen, 16, more) != ClusterCall::done) return false;
-        }
-        return true;
-    }
-    bool sees_members(std::size_t count) {
-        return reads_until([count](const Recorder& recorder) {
-            return !recorder.changes.empty() && recorder.changes.back().members.size() == count;
-        });
-    }
-    bool sees_messages(std::size_t count) {
-        return reads_until([count](const Recorder& recorder) { return recorder.messages.size() >= count; });
-    }
-    ClusterCall say(const std::string& text) { return connection->multicast(std::as_bytes(std::span{text})); }
-};
-
-Uuid uuid(const std::string& text) {
-    return *Uuid::from_text(text);
-}
-
-/// Connects on `node`; flow control while a ring forms is waited out by asking again.
-Member join(test::CorosyncCluster& cluster, NodeId node, const std::string& group) {
-    cluster.enter(node);
-    auto opened = CorosyncProvider{}.open_group();
-    if (!opened) {
-        ADD_FAILURE() << opened.error();
-        std::abort();
-    }
-    Member member{std::move(*opened), {}};
-    const auto end = std::chrono::steady_clock::now() + deadline;
-    auto outcome = ClusterCall::try_again;
-    while (outcome == ClusterCall::try_again && std::chrono::steady_clock::now() < end)
-        outcome = member.connection->join(uuid(group));
-    EXPECT_EQ(outcome, ClusterCall::done);
-    return member;
-}
+using namespace test;
 
 class OneNode : public ::testing::Test {
   protected:
@@ -234,67 +171,6 @@ TEST_F(OneNode, corosync_that_goes_away_is_lost_and_found_again) {
     auto again = joined("h");
     EXPECT_EQ(again.say("y"), ClusterCall::done);
     EXPECT_TRUE(again.sees_messages(1));
-}
-
-class ThreeNodes : public ::testing::Test {
-  protected:
-    ThreeNodes() {
-        cluster.start_all();
-        for (NodeId node = 1; node <= 3; ++node) {
-            members.push_back(join(cluster, node, "log"));
-            for (auto& member : members)
-                EXPECT_TRUE(member.sees_members(node));
-        }
-    }
-    MemberId id(NodeId node) const { return {node, static_cast<std::uint32_t>(::getpid())}; }
-
-    test::CorosyncCluster cluster{3};
-    std::vector<Member> members;
-};
-
-TEST_F(ThreeNodes, all_deliver_the_same_order) {
-    for (int i = 0; i < 10; ++i)
-        for (std::size_t n = 0; n < 3; ++n)
-            ASSERT_EQ(members[n].say(std::to_string(n) + "/" + std::to_string(i)), ClusterCall::done);
-    for (auto& member : members)
-        ASSERT_TRUE(member.sees_messages(30));
-    EXPECT_EQ(members[0].seen.messages, members[1].seen.messages);
-    EXPECT_EQ(members[0].seen.messages, members[2].seen.messages);
-}
-
-TEST_F(ThreeNodes, lost_corosync_is_a_lost_node_and_an_ended_process_is_not) {
-    cluster.kill(3);
-    ASSERT_TRUE(members[0].sees_members(2));
-    EXPECT_EQ(members[0].seen.changes.back().left, (std::vector<MemberChange>{{id(3), ChangeReason::node_down}}));
-    members[1].connection.reset();
-    ASSERT_TRUE(members[0].sees_members(1));
-    EXPECT_EQ(members[0].seen.changes.back().left, (std::vector<MemberChange>{{id(2), ChangeReason::process_down}}));
-}
-
-TEST_F(ThreeNodes, node_that_is_cut_off_loses_quorum_and_comes_back_with_its_members) {
-    cluster.enter(3);
-    auto quorum = CorosyncProvider{}.open_quorum();
-    ASSERT_TRUE(quorum.has_value()) << quorum.error();
-    const auto until = [&](bool quorate) {
-        for (;;) {
-            auto call = ClusterCall::done;
-            const auto view = (*quorum)->dispatch(call);
-            if (call != ClusterCall::done) return false;
-            if (view && view->quorate == quorate) return true;
-            if (!becomes_readable((*quorum)->descriptor())) return false;
-        }
-    };
-    ASSERT_TRUE(until(true));
-    cluster.disconnect(3);
-    EXPECT_TRUE(until(false));
-    ASSERT_TRUE(members[2].sees_members(1));
-    EXPECT_EQ(members[2].seen.changes.back().left.size(), 2U);
-    ASSERT_TRUE(members[0].sees_members(2));
-    cluster.connect(3);
-    EXPECT_TRUE(until(true));
-    ASSERT_TRUE(members[0].sees_members(3));
-    EXPECT_EQ(members[0].seen.changes.back().joined, (std::vector<MemberChange>{{id(3), ChangeReason::node_up}}));
-    ASSERT_TRUE(members[2].sees_members(3));
 }
 
 }  // namespace

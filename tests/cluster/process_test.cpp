@@ -1,46 +1,29 @@
-// The process' own surroundings: lock file, background, signals, rights, memory, logs.
+// The process' own surroundings: lock file, background, signals, rights, memory.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
-#include <poll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
-#include "adapters/log_sink/log_sinks.hpp"
 #include "adapters/process/boot_id.hpp"
 #include "adapters/process/daemonize.hpp"
 #include "adapters/process/lock_file.hpp"
 #include "adapters/process/memory_lock.hpp"
 #include "adapters/process/privileges.hpp"
 #include "adapters/process/signalfd_source.hpp"
+#include "tests/cluster/temporary_folder.hpp"
 
 namespace cmirror {
 namespace {
-
-class Folder {
-  public:
-    Folder() {
-        std::string pattern = "/tmp/cmirror-process-XXXXXX";
-        if (::mkdtemp(pattern.data()) != nullptr) path = pattern;
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder() { std::filesystem::remove_all(path); }
-    std::string path;
-};
 
 std::string read_all(int descriptor) {
     std::string text;
@@ -260,100 +243,6 @@ TEST(BootIdTests, kernel_tells_the_same_one_twice) {
     ASSERT_TRUE(id.has_value()) << id.error();
     EXPECT_EQ(*id, *read_boot_id());
     EXPECT_FALSE(read_boot_id("/there-is-no-such-file").has_value());
-}
-
-class SyslogTests : public ::testing::Test {
-  protected:
-    SyslogTests() : path(folder.path + "/log") { listen(); }
-    void listen() {
-        socket = UniqueFd{::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        std::memcpy(address.sun_path, path.data(), path.size());
-        ::unlink(path.c_str());
-        EXPECT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    }
-    std::string next_line() {
-        std::array<char, 4096> buffer;
-        const auto size = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
-        return size < 0 ? std::string{} : std::string(buffer.data(), static_cast<std::size_t>(size));
-    }
-    Folder folder;
-    std::string path;
-    UniqueFd socket;
-};
-
-TEST_F(SyslogTests, lines_have_facility_level_ident_and_pid) {
-    SyslogSink sink{"cmirrord", path};
-    sink.write(LogLevel::error, "a leg failed");
-    const auto line = next_line();
-    EXPECT_EQ(line.find("<27>"), 0U) << line;
-    EXPECT_NE(line.find(" cmirrord[" + std::to_string(::getpid()) + "]: a leg failed"), std::string::npos) << line;
-}
-
-TEST_F(SyslogTests, full_socket_loses_lines_and_does_not_block) {
-    SyslogSink sink{"cmirrord", path};
-    for (int i = 0; i < 10'000 && sink.lost() == 0; ++i)
-        sink.write(LogLevel::info, "line");
-    ASSERT_EQ(sink.lost(), 1U);
-    while (!next_line().empty()) {
-    }
-    sink.write(LogLevel::info, "again");
-    EXPECT_NE(next_line().find("again"), std::string::npos);
-    EXPECT_NE(next_line().find("1 lines were lost"), std::string::npos);
-}
-
-TEST_F(SyslogTests, syslog_that_was_restarted_is_found_again) {
-    SyslogSink sink{"cmirrord", path};
-    socket.reset();
-    sink.write(LogLevel::info, "nobody listens");
-    EXPECT_EQ(sink.lost(), 1U);
-    listen();
-    sink.write(LogLevel::info, "heard");
-    EXPECT_NE(next_line().find("heard"), std::string::npos);
-}
-
-TEST_F(SyslogTests, long_line_is_cut) {
-    SyslogSink sink{"cmirrord", path};
-    sink.write(LogLevel::info, std::string(100'000, 'x'));
-    EXPECT_GT(next_line().size(), 1000U);
-    EXPECT_EQ(sink.lost(), 0U);
-}
-
-TEST(TerminalTests, lines_have_level_and_time) {
-    std::array<int, 2> ends{};
-    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-    const UniqueFd reading{ends[0]}, writing{ends[1]};
-    TerminalSink sink{LogLevel::info, writing.get()};
-    sink.write(LogLevel::debug, "unwanted");
-    sink.write(LogLevel::warning, "wanted");
-    std::array<char, 256> buffer{};
-    const auto size = ::read(reading.get(), buffer.data(), buffer.size());
-    ASSERT_GT(size, 0);
-    const std::string line(buffer.data(), static_cast<std::size_t>(size));
-    EXPECT_EQ(line.substr(12), " warning wanted\n");
-    EXPECT_EQ(line[2], ':');
-}
-
-TEST(TerminalTests, full_pipe_loses_lines_and_its_flags_stay) {
-    std::array<int, 2> ends{};
-    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-    const UniqueFd reading{ends[0]}, writing{ends[1]};
-    TerminalSink sink{LogLevel::info, writing.get()};
-    for (int i = 0; i < 100'000 && sink.lost() == 0; ++i)
-        sink.write(LogLevel::info, "line");
-    EXPECT_EQ(sink.lost(), 1U);
-    EXPECT_EQ(::fcntl(writing.get(), F_GETFL) & O_NONBLOCK, 0);
-}
-
-TEST(TerminalTests, full_socket_loses_lines) {
-    std::array<int, 2> ends{};
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
-    const UniqueFd reading{ends[0]}, writing{ends[1]};
-    TerminalSink sink{LogLevel::info, writing.get()};
-    for (int i = 0; i < 100'000 && sink.lost() == 0; ++i)
-        sink.write(LogLevel::info, "line");
-    EXPECT_EQ(sink.lost(), 1U);
 }
 
 }  // namespace

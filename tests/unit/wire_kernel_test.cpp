@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -324,6 +325,26 @@ TEST_F(WireKernel, nul_that_is_part_of_the_text_is_sent) {
 TEST_F(WireKernel, error_of_a_reply_is_sent) {
     const std::size_t size = pack_kernel_reply({9, RequestType::resume, 1, -ESRCH, {}}, out_);
     EXPECT_EQ(unpack_kernel_reply(std::span(out_).first(size))->error, -ESRCH);
+}
+TEST_F(WireKernel, unknown_log_leaves_the_kernel_room_for_the_answer_of_the_resend) {
+    for (const auto& [type, room] : {std::pair{RequestType::in_sync, 8},
+                                     {RequestType::get_sync_count, 8},
+                                     {RequestType::get_region_size, 8},
+                                     {RequestType::is_clean, 8},
+                                     {RequestType::get_resync_work, 16},
+                                     {RequestType::is_remote_recovering, 16},
+                                     {RequestType::status_info, 128},
+                                     {RequestType::mark_region, 0},
+                                     {RequestType::flush, 0},
+                                     {RequestType::resume, 0}})
+        EXPECT_EQ(pack_kernel_reply({9, type, 1, -ESRCH, {}}, out_), data_at + static_cast<std::size_t>(room))
+            << name_of(type);
+}
+TEST_F(WireKernel, room_for_the_answer_of_the_resend_is_zeroed) {
+    std::ranges::fill(out_, std::byte{0xff});
+    pack_kernel_reply({9, RequestType::in_sync, 1, -ESRCH, {}}, out_);
+    EXPECT_TRUE(
+        std::ranges::all_of(std::span(out_).subspan(data_at, 8), [](std::byte b) { return b == std::byte{0}; }));
 }
 TEST_F(WireKernel, refusal_says_einval) {
     const std::size_t size = pack_kernel_refusal({9, 18, 1}, out_);

@@ -1,0 +1,113 @@
+// Partitions that merge, and nodes that are gone for good (design.md, rules 5 and 8).
+#include <algorithm>
+#include <tuple>
+
+#include "actors/mirror_log/mirror_log_core.hpp"
+
+namespace cmirror::mirror_log {
+
+namespace {
+
+/// The better standing wins: a state, quorum, more events, the lower member.
+auto rank(const std::pair<const MemberId, Standing>& entry) {
+    const auto& [member, standing] = entry;
+    return std::make_tuple(standing.valid, standing.was_quorate, standing.ordinal, ~member.node, ~member.process);
+}
+
+}  // namespace
+
+/// Members came back that a partition had taken away: each side has a state of its own, and one of them wins.
+void MirrorLogCore::start_merge(const Membership& membership, Instant now, Effects& effects) {
+    const bool returned =
+        std::any_of(membership.joined.begin(), membership.joined.end(),
+                    [this](const MemberChange& c) { return c.reason == ChangeReason::node_up && c.member != self_; });
+    if (!returned) return;
+    if (!merging_) {
+        merging_.emplace();
+        for (const MemberId member : membership.members) {
+            const bool came = std::any_of(membership.joined.begin(), membership.joined.end(),
+                                          [member](const MemberChange& c) { return c.member == member; });
+            if (!came) merging_->own_side.insert(member);
+        }
+        say(LogLevel::notice, "partitions merge: their states are compared", effects);
+    }
+    merging_->due = now + config_.settings.merge_wait;
+    merging_->standings.clear();
+    const bool was_quorate = !lost_quorum_;
+    effects.emplace_back(
+        SendEffect{Standing{token_, valid_ || founding_, was_quorate, applying_ ? state_->ordinal() : 0}});
+}
+
+void MirrorLogCore::take_standing(MemberId sender, const Standing& standing, Instant now, Effects& effects) {
+    if (!merging_) return;
+    merging_->standings[sender] = standing;
+    decide_merge(now, effects);
+}
+
+/// When every member has spoken, or was given the time to.
+void MirrorLogCore::decide_merge(Instant now, Effects& effects) {
+    if (!merging_) return;
+    const bool all = std::all_of(group_.begin(), group_.end(),
+                                 [this](MemberId member) { return merging_->standings.contains(member); });
+    if (!all && now < merging_->due) return;
+    const auto best = std::max_element(merging_->standings.begin(), merging_->standings.end(),
+                                       [](const auto& a, const auto& b) { return rank(a) < rank(b); });
+    const bool won = best != merging_->standings.end() && merging_->own_side.contains(best->first);
+    merging_.reset();
+    lost_quorum_ = false;
+    regained_at_.reset();
+    if (won) {
+        say(LogLevel::notice, "this side's state is kept", effects);
+        return;
+    }
+    say(LogLevel::notice, "the other side's state is taken over; marks of this node are added to it", effects);
+    rejoin(effects);
+}
+
+/// Quorum that was lost counts again when no partition turns out to have healed with it.
+void MirrorLogCore::note_quorum(bool quorate_now, Instant now) {
+    if (!quorate_now) {
+        if (in_group_) lost_quorum_ = true;
+        regained_at_.reset();
+    } else if (lost_quorum_ && !regained_at_) {
+        regained_at_ = now;
+    }
+}
+
+void MirrorLogCore::settle_quorum(Instant now, Effects& effects) {
+    if (!lost_quorum_ || !regained_at_ || merging_ || now - *regained_at_ < config_.settings.quorum_settle) return;
+    lost_quorum_ = false;
+    regained_at_.reset();
+    if (in_group_) say(LogLevel::notice, "has quorum again", effects);
+}
+
+void MirrorLogCore::node_gone(NodeId node, Instant now, Effects& effects) {
+    if (ended_ || !valid_) return;
+    outbox_.add({OpKind::node_gone, node, 1});
+    outbox_.send(effects, now);
+    after_event(now, effects);
+}
+
+/// Nodes with marks or grants that the ring has lost: after the time that fencing certainly takes they are gone.
+void MirrorLogCore::watch_fencing(Instant now, Effects& effects) {
+    const Instant limit = config_.settings.fenced_after;
+    if (limit == Instant{0} || !valid_ || !view_) return;
+    std::map<NodeId, Instant> still;
+    for (const Owner who : state_->absent_owners()) {
+        const bool in_ring = std::find(view_->nodes.begin(), view_->nodes.end(), who.node) != view_->nodes.end();
+        if (in_ring) continue;
+        const auto since = ring_lost_.find(who.node);
+        still[who.node] = since == ring_lost_.end() ? now : since->second;
+    }
+    ring_lost_ = std::move(still);
+    if (!quorate()) return;
+    for (auto& [node, since] : ring_lost_) {
+        if (now - since < limit) continue;
+        say(LogLevel::warning, "node " + std::to_string(node) + " counts as fenced", effects);
+        outbox_.add({OpKind::node_gone, node, 1});
+        since = now;
+    }
+    if (outbox_.has_unsent()) outbox_.send(effects, now);
+}
+
+}  // namespace cmirror::mirror_log
