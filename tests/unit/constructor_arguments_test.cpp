@@ -106,6 +106,9 @@ TEST(ConstructorArguments, disk_log_without_region_size_has_too_few_arguments) {
 TEST(ConstructorArguments, device_of_no_sectors_is_refused) {
     EXPECT_EQ(fault_of("0 clustered-core 1024"), ConstructorFault::bad_device_size);
 }
+TEST(ConstructorArguments, device_size_that_is_no_number_is_refused) {
+    EXPECT_EQ(fault_of("many clustered-core 1024"), ConstructorFault::bad_device_size);
+}
 TEST(ConstructorArguments, negative_device_size_is_refused) {
     EXPECT_EQ(fault_of("-1 clustered-core 1024"), ConstructorFault::bad_device_size);
 }
