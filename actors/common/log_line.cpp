@@ -1,10 +1,18 @@
 #include "actors/common/log_line.hpp"
 
+#include <array>
+#include <cstdio>
 #include <utility>
 
 #include "messages/invariant.hpp"
 
 namespace cmirror {
+
+std::string hexadecimal(Luid luid) {
+    std::array<char, 24> text{};
+    std::snprintf(text.data(), text.size(), "0x%llx", static_cast<unsigned long long>(luid));
+    return text.data();
+}
 
 std::optional<std::uint64_t> LineLimiter::admit(std::string_view kind, TimePoint now) {
     auto found = kinds_.find(kind);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "messages/identity.hpp"
 #include "messages/ports.hpp"
 
 namespace cmirror {
@@ -24,6 +25,9 @@ struct LogLine {
     friend bool operator==(const LogLine&, const LogLine&) = default;
 };
 using LogLines = std::vector<LogLine>;
+
+/// A luid as it is printed everywhere, e.g. "0xffff8d775af61000".
+std::string hexadecimal(Luid luid);
 
 /// Lets one line of a kind pass in every interval and counts the others, so that bad input cannot flood the log.
 class LineLimiter {

@@ -31,12 +31,6 @@ class Lines {
     std::vector<std::string> lines_;
 };
 
-std::string hexadecimal(Luid luid) {
-    char text[20];
-    std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(luid));
-    return text;
-}
-
 /// "12/70 (17.1%)"; 100% only when all are counted.
 std::string share(std::uint64_t part, std::uint64_t whole) {
     if (whole == 0) return "0/0";

@@ -15,7 +15,7 @@ KernelReply answer(const KernelRequest& request, int error) {
 }
 
 std::string describe(const Uuid& uuid, Luid luid) {
-    return std::string(uuid.text()) + " (luid " + std::to_string(luid) + ")";
+    return std::string(uuid.text()) + " (luid " + hexadecimal(luid) + ")";
 }
 
 std::string_view signal_name(int signal) {

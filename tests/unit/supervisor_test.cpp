@@ -204,7 +204,7 @@ TEST_F(SupervisorCoreTest, stop_signals_stop_only_without_logs) {
         const auto effects = signal(number);
         EXPECT_TRUE(all<Core::Stop>(effects).empty());
         EXPECT_EQ(all<LogLine>(effects).at(0).level, LogLevel::error);
-        EXPECT_NE(all<LogLine>(effects).at(0).text.find("1 log is active: log (luid 1)"), std::string::npos);
+        EXPECT_NE(all<LogLine>(effects).at(0).text.find("1 log is active: log (luid 0x1)"), std::string::npos);
     }
     ended(instance, true);
     EXPECT_EQ(all<Core::Stop>(signal(SIGINT)).size(), 1U);
