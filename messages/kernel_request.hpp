@@ -89,7 +89,7 @@ struct KernelRequest {
     std::uint32_t seq = 0;
     RequestType type = RequestType::ctr;
     /// Version of the kernel interface: from 2 on a first CTR of a disk log is told the log device's name.
-    std::uint32_t version = 0;
+    std::uint32_t version = 1;
     Luid luid = 0;
     Uuid uuid;
     RequestPayload payload;

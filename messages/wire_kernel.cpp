@@ -119,11 +119,14 @@ Result<KernelRequest, KernelFrameFault> unpack_request(const RequestHeader& head
                                                        std::span<const std::byte> behind) {
     const auto uuid = unpack_uuid(header.uuid);
     if (!uuid) return Failure<KernelFrameFault>(uuid.error());
+    // A newer interface is taken: it keeps what the older ones have, and the sizes below are checked anyway.
+    if (header.version == 0) return Failure<KernelFrameFault>(KernelFrameFault::unknown_version);
     const std::uint32_t type_number = header.type & type_mask;
     if (type_number < static_cast<std::uint32_t>(RequestType::ctr) ||
         type_number > static_cast<std::uint32_t>(RequestType::is_remote_recovering))
         return Failure<KernelFrameFault>(KernelFrameFault::unknown_type);
-    if (header.data_size != data.size()) return Failure<KernelFrameFault>(KernelFrameFault::wrong_data_size);
+    if (header.data_size > data.size()) return Failure<KernelFrameFault>(KernelFrameFault::short_frame);
+    if (header.data_size < data.size()) return Failure<KernelFrameFault>(KernelFrameFault::wrong_data_size);
 
     KernelRequest request;
     request.seq = header.seq;
@@ -202,6 +205,8 @@ std::string_view name_of(KernelFrameFault fault) {
             return "unterminated uuid";
         case KernelFrameFault::empty_uuid:
             return "empty uuid";
+        case KernelFrameFault::unknown_version:
+            return "unknown version of the kernel interface";
         case KernelFrameFault::unknown_type:
             return "unknown request type";
         case KernelFrameFault::wrong_data_size:
@@ -224,7 +229,6 @@ Result<KernelRequest, BadKernelFrame> unpack_kernel_request(std::span<const std:
     const auto header = read_at<RequestHeader>(message->body, 0);
     const auto data = message->body.subspan(sizeof(RequestHeader));
     if (header.error != 0) return drop(KernelFrameFault::not_a_request);
-    if (header.data_size > data.size()) return drop(KernelFrameFault::short_frame);
 
     auto request = unpack_request(header, data, frame.subspan(headers_size + data.size()));
     if (!request)

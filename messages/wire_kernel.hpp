@@ -21,6 +21,7 @@ enum class KernelFrameFault : std::uint8_t {
     not_a_request,      ///< a bare acknowledgement or a reply
     unterminated_uuid,  ///< no NUL in the uuid's field
     empty_uuid,
+    unknown_version,  ///< version 0 of the kernel interface: the first one is 1
     unknown_type,
     wrong_data_size,   ///< not the size that the request type has
     unterminated_text  ///< a constructor string without its NUL
@@ -28,7 +29,8 @@ enum class KernelFrameFault : std::uint8_t {
 
 std::string_view name_of(KernelFrameFault fault);
 
-/// Whom to tell -EINVAL: known once the headers were whole.
+/// Whom to tell -EINVAL: known once the headers were whole, also when the data behind them is not. (The kernel waits
+/// uninterruptibly and asks again for ever if it is told nothing.)
 struct KernelReplyAddress {
     std::uint32_t seq = 0;
     std::uint32_t raw_type = 0;

@@ -1,5 +1,6 @@
 #include "actors/mirror_log/constructor_arguments.hpp"
 
+#include <bit>
 #include <charconv>
 #include <optional>
 #include <vector>
@@ -55,7 +56,7 @@ std::string_view describe(ConstructorFault fault) {
         case ConstructorFault::bad_device_name:
             return "the log device's name is longer than 127 characters";
         case ConstructorFault::bad_region_size:
-            return "the region size is not a power of two of sectors";
+            return "the region size is not a power of two from 1 to 2147483648 sectors";
         case ConstructorFault::too_many_regions:
             return "more than 1073741824 regions; use a larger region size";
         case ConstructorFault::unknown_option:
@@ -86,7 +87,8 @@ Result<ConstructorArguments, ConstructorFault> parse_constructor_arguments(std::
         if (arguments.device.size() > device_name_max) return fail(ConstructorFault::bad_device_name);
     }
     const auto region_size = positive(words[next++]);
-    if (!region_size || (*region_size & (*region_size - 1)) != 0) return fail(ConstructorFault::bad_region_size);
+    if (!region_size || !std::has_single_bit(*region_size) || *region_size > region_size_max)
+        return fail(ConstructorFault::bad_region_size);
     arguments.region_size_sectors = *region_size;
     arguments.region_count = (arguments.device_sectors - 1) / *region_size + 1;
     if (arguments.region_count > region_count_max) return fail(ConstructorFault::too_many_regions);

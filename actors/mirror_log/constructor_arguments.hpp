@@ -17,6 +17,7 @@ struct ConstructorArguments {
     bool disk_log = false;
     /// `major:minor` or a path; empty for a core log.
     std::string device;
+    /// A power of two, at most region_size_max. It may exceed the device's size: there is one region then.
     std::uint64_t region_size_sectors = 0;
     Sync sync = Sync::default_;
     bool block_on_error = false;
@@ -28,6 +29,9 @@ struct ConstructorArguments {
 
 /// Bounds the memory of one log: three maps of 128 MiB.
 inline constexpr std::uint64_t region_count_max = std::uint64_t{1} << 30U;
+/// The largest power of two that the kernel can hold: it keeps 32 bits of what GET_REGION_SIZE tells it, and divides by
+/// them.
+inline constexpr std::uint64_t region_size_max = std::uint64_t{1} << 31U;
 /// With its NUL the name has to fit the kernel's reply buffer (spec/kernel.md).
 inline constexpr std::size_t device_name_max = 127;
 

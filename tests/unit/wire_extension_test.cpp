@@ -69,8 +69,12 @@ TEST_F(WireExtension, bytes_behind_the_fields_are_bad) {
     EXPECT_EQ(fault_of(valid_), ClusterFrameFault::bad_extension);
 }
 TEST_F(WireExtension, extension_beyond_the_largest_frame_is_bad) {
-    set_size(valid_, cluster_frame_size_max);
-    EXPECT_EQ(fault_of(valid_), ClusterFrameFault::bad_extension);
+    // 2400 confirmations that are all zero, so sound but for their number.
+    Bytes frame = frame_of(Confirm{});
+    set_size(frame, 12 + 4 + 2400 * std::size_t{28});
+    frame[fields_at] = std::byte{2400 & 0xFF};
+    frame[fields_at + 1] = std::byte{2400 >> 8};
+    EXPECT_EQ(fault_of(frame), ClusterFrameFault::bad_extension);
 }
 TEST_F(WireExtension, flag_of_another_value_is_bad) {
     hello_.back() = std::byte{2};
@@ -92,6 +96,15 @@ TEST_F(WireExtension, op_16_is_bad) {
 }
 TEST_F(WireExtension, op_0_is_bad) {
     ops_[op_at] = std::byte{0};
+    EXPECT_EQ(fault_of(ops_), ClusterFrameFault::bad_extension);
+}
+TEST_F(WireExtension, node_that_is_gone_survives) {
+    const auto ops = one_op({OpKind::node_gone, std::numeric_limits<NodeId>::max(), 1});
+    EXPECT_EQ(after_the_wire(ops), ClusterMessage{ops});
+}
+TEST_F(WireExtension, node_that_is_gone_and_has_no_node_id_is_bad) {
+    ops_[op_at] = static_cast<std::byte>(OpKind::node_gone);
+    ops_[op_at + 5] = std::byte{1};
     EXPECT_EQ(fault_of(ops_), ClusterFrameFault::bad_extension);
 }
 TEST_F(WireExtension, op_of_no_regions_is_bad) {
