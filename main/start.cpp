@@ -58,6 +58,9 @@ std::unique_ptr<LogSink> open_sink(const Options& options) {
 }
 
 Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<LogSink> sink) {
+    // Before the lock file tells anyone whom to signal: a signal that comes early waits until it can be read.
+    auto signals = SignalfdSource::open({SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1});
+    if (!signals) return failure(ExitCode::failure, std::move(signals.error()));
     const auto& stand_in = options.kernel_stand_in;
     auto lock = LockFile::acquire(stand_in.empty() ? std::string(LockFile::default_path) : stand_in + ".pid");
     if (!lock) return failure(ExitCode::lock_file, std::move(lock.error().text));
@@ -71,8 +74,6 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
     if (auto quorum = cluster->open_quorum(); !quorum)
         return failure(ExitCode::cluster_unreachable, std::move(quorum.error()));
     if (auto locked = lock_memory(); !locked) sink->write(LogLevel::warning, locked.error());
-    auto signals = SignalfdSource::open({SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1});
-    if (!signals) return failure(ExitCode::failure, std::move(signals.error()));
     return Resources{.lock = std::move(*lock),
                      .boot = *boot,
                      .sink = std::move(sink),

@@ -165,6 +165,10 @@ TEST_F(EventLoopTests, idle_loop_sleeps) {
     const auto before = loop().counters();
     self->delayed_send(self, 100ms, tick_atom::value);
     self->receive([](tick_atom) {});
+    // Counted once the loop is behind the timer.
+    std::promise<void> behind;
+    loop().post([&behind] { behind.set_value(); });
+    ASSERT_EQ(behind.get_future().wait_for(deadline), std::future_status::ready);
     EXPECT_LT(loop().counters().turns - before.turns, 20U);
     EXPECT_EQ(loop().counters().timers_fired - before.timers_fired, 1U);
 }
