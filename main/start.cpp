@@ -58,6 +58,8 @@ std::unique_ptr<LogSink> open_sink(const Options& options) {
 }
 
 Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<LogSink> sink) {
+    // A reader of the log that goes away must not end the daemon.
+    std::signal(SIGPIPE, SIG_IGN);
     // Before the lock file tells anyone whom to signal: a signal that comes early waits until it can be read.
     auto signals = SignalfdSource::open({SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1});
     if (!signals) return failure(ExitCode::failure, std::move(signals.error()));
