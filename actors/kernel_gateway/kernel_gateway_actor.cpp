@@ -22,7 +22,8 @@ void send_frame(Self self, std::size_t size) {
     auto& state = self->state;
     CMIRROR_INVARIANT(size > 0 && size <= state.reply.size());
     const int code = state.config.socket->send(std::span(state.reply).first(size));
-    state.core->on_sent(code, now_of(self), state.lines);
+    // The time matters to what is logged alone.
+    state.core->on_sent(code, code == 0 ? TimePoint{} : now_of(self), state.lines);
 }
 
 void carry_out(Self self, KernelGatewayCore::Verdict verdict) {

@@ -4,9 +4,11 @@
 #include <time.h>
 
 #include <array>
+#include <caf/make_message.hpp>
 #include <cerrno>
 #include <utility>
 
+#include "messages/fd_watcher.hpp"
 #include "messages/invariant.hpp"
 
 namespace cmirror {
@@ -50,7 +52,8 @@ void DescriptorSet::watch_wakeup(int descriptor) {
 
 void DescriptorSet::watch(int descriptor, caf::actor owner) {
     CMIRROR_INVARIANT(descriptor >= 0 && descriptor != wakeup_);
-    const bool is_new = watched_.emplace(descriptor, Watched{std::move(owner)}).second;
+    auto note = caf::make_message(descriptor_ready_atom::value, descriptor);
+    const bool is_new = watched_.emplace(descriptor, Watched{std::move(owner), std::move(note)}).second;
     CMIRROR_INVARIANT(is_new);
     add_to_kernel(descriptor);
 }
@@ -82,7 +85,7 @@ void DescriptorSet::clear() {
 }
 
 std::size_t DescriptorSet::wait(std::optional<std::chrono::nanoseconds> timeout, bool& woken,
-                                const std::function<void(int, const caf::actor&)>& ready) {
+                                const std::function<void(const caf::actor&, const caf::message&)>& ready) {
     std::array<epoll_event, events_max> events;
     const timespec limit = timespec_of(timeout.value_or(std::chrono::nanoseconds{0}));
     const int count =
@@ -106,7 +109,7 @@ std::size_t DescriptorSet::wait(std::optional<std::chrono::nanoseconds> timeout,
             continue;
         }
         watched.armed = false;
-        ready(descriptor, watched.owner);
+        ready(watched.owner, watched.note);
         ++reported;
     }
     return reported;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <caf/actor.hpp>
+#include <caf/message.hpp>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -35,7 +36,7 @@ class DescriptorSet {
     /// descriptor that is readable or has failed, and disarms it. Returns how many there were; `woken` tells whether
     /// the wake-up descriptor was among what was ready.
     std::size_t wait(std::optional<std::chrono::nanoseconds> timeout, bool& woken,
-                     const std::function<void(int descriptor, const caf::actor& owner)>& ready);
+                     const std::function<void(const caf::actor& owner, const caf::message& note)>& ready);
 
     std::size_t size() const { return watched_.size(); }
 
@@ -43,6 +44,8 @@ class DescriptorSet {
     struct Watched {
         /// Strong: an actor that only its descriptor knows must not be collected.
         caf::actor owner;
+        /// What its owner is told, made once.
+        caf::message note;
         bool armed = true;
         bool in_kernel = true;
     };

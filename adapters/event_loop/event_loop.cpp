@@ -31,9 +31,8 @@ EventLoop::EventLoop(caf::actor_system& system)
     CMIRROR_INVARIANT(wakeup_.is_open());
     descriptors_.watch_wakeup(wakeup_.get());
     spin_ = std::chrono::microseconds{caf::get_or(system.config(), "event-loop.spin-us", std::int64_t{0})};
-    on_ready_ = [this](int descriptor, const caf::actor& owner) {
-        owner->enqueue(nullptr, caf::make_message_id(), caf::make_message(descriptor_ready_atom::value, descriptor),
-                       &unit_);
+    on_ready_ = [this](const caf::actor& owner, const caf::message& note) {
+        owner->enqueue(nullptr, caf::make_message_id(), note, &unit_);
     };
 }
 

@@ -121,7 +121,7 @@ class EventLoop final : public caf::scheduler::abstract_coordinator, public FdWa
     DescriptorSet descriptors_;
     std::deque<caf::resumable*> jobs_;
     Mail taken_;
-    std::function<void(int, const caf::actor&)> on_ready_;
+    std::function<void(const caf::actor&, const caf::message&)> on_ready_;
 
     // Any thread, under the lock.
     std::mutex mutex_;

@@ -60,19 +60,21 @@ UnixDatagramSocket::~UnixDatagramSocket() {
 
 KernelDatagram UnixDatagramSocket::receive(std::span<std::byte> buffer) {
     using Kind = KernelDatagram::Kind;
-    sockaddr_un sender{};
+    // Only a bound socket has several senders.
+    const bool adopted = path_.empty();
+    sockaddr_un sender;
     socklen_t length = sizeof sender;
     ssize_t size = 0;
     do
         size = ::recvfrom(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT,
-                          reinterpret_cast<sockaddr*>(&sender), &length);
+                          adopted ? nullptr : reinterpret_cast<sockaddr*>(&sender), adopted ? nullptr : &length);
     while (size < 0 && errno == EINTR);
     if (size < 0) {
         if (errno == EAGAIN) return {Kind::none, 0, 0};
         if (errno == ECONNRESET || errno == ENOTCONN) return {Kind::closed, 0, 0};
         return {Kind::failed, 0, errno};
     }
-    if (!path_.empty()) {
+    if (!adopted) {
         // A sender without a name cannot be answered, and must not get the answers of an earlier one.
         peer_ = sender;
         peer_length_ = length > sizeof(sa_family_t) ? length : 0;
