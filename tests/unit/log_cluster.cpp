@@ -161,7 +161,8 @@ void LogCluster::carry_out(Node& node, Effects& effects) {
                 continue;
             }
             for (auto& [id, other] : nodes_)
-                if (other->joined) other->inbox.emplace_back(std::pair(node.member(), send->message));
+                if (other->joined && other->side == node.side)
+                    other->inbox.emplace_back(std::pair(node.member(), send->message));
         } else if (std::holds_alternative<OpenEffect>(effect)) {
             if (device.open_error != 0)
                 node.core->device_opened(Failure<DeviceError>(DeviceError{device.open_error, "no"}), now, more);
@@ -183,17 +184,17 @@ void LogCluster::carry_out(Node& node, Effects& effects) {
     effects.clear();
 }
 
-std::vector<MemberId> LogCluster::members() const {
+std::vector<MemberId> LogCluster::members(int side) const {
     std::vector<MemberId> all;
     for (const auto& [id, node] : nodes_)
-        if (node->joined) all.push_back(node->member());
+        if (node->joined && node->side == side) all.push_back(node->member());
     return all;
 }
 
 void LogCluster::change(const std::vector<MemberChange>& left, const std::vector<MemberChange>& joined) {
     for (auto& [id, node] : nodes_)
         if (node->joined && !node->silent)
-            node->inbox.emplace_back(Membership{node->member(), members(), left, joined});
+            node->inbox.emplace_back(Membership{node->member(), members(node->side), left, joined});
 }
 
 void LogCluster::tell_quorum() {
@@ -226,6 +227,50 @@ void LogCluster::lose(const std::vector<NodeId>& ids, ChangeReason reason) {
     if (reason != ChangeReason::node_down) return;
     ++next_ring_;
     tell_quorum();
+}
+
+std::vector<MemberChange> LogCluster::others(int side, ChangeReason reason) const {
+    std::vector<MemberChange> changes;
+    for (const auto& [id, node] : nodes_)
+        if (node->joined && node->side != side) changes.push_back({node->member(), reason});
+    return changes;
+}
+
+void LogCluster::tell_views() {
+    ++next_ring_;
+    for (auto& [id, node] : nodes_) {
+        std::vector<NodeId> seen;
+        for (const NodeId other : ring)
+            if (nodes_.at(other)->side == node->side) seen.push_back(other);
+        Effects effects;
+        node->core->quorum(QuorumView{seen.size() * 2 > ring.size(), next_ring_, seen}, now, effects);
+        carry_out(*node, effects);
+    }
+}
+
+void LogCluster::partition(const std::vector<NodeId>& minority) {
+    settle();
+    for (const NodeId id : minority)
+        nodes_.at(id)->side = 1;
+    for (auto& [id, node] : nodes_)
+        node->inbox.emplace_back(
+            Membership{node->member(), members(node->side), others(node->side, ChangeReason::node_down), {}});
+    tell_views();
+    settle();
+}
+
+void LogCluster::heal() {
+    settle();
+    for (auto& [id, node] : nodes_) {
+        std::vector<MemberId> all = members(0);
+        for (const MemberId member : members(1))
+            all.push_back(member);
+        node->inbox.emplace_back(Membership{node->member(), all, {}, others(node->side, ChangeReason::node_up)});
+    }
+    for (auto& [id, node] : nodes_)
+        node->side = 0;
+    tell_views();
+    settle();
 }
 
 void LogCluster::kill(NodeId id) {

@@ -39,6 +39,8 @@ class LogCluster {
         bool joined = false;
         /// Cut off: gets nothing, and what it sends is lost.
         bool silent = false;
+        /// Nodes of different sides of a partition do not hear each other.
+        int side = 0;
         std::deque<std::variant<Membership, std::pair<MemberId, ClusterMessage>>> inbox;
         std::vector<WriteEffect> writes_held;
         std::uint64_t sent = 0;
@@ -74,6 +76,10 @@ class LogCluster {
     Node& restart(NodeId id, bool new_boot);
     /// Removes several members in one configuration change.
     void lose(const std::vector<NodeId>& ids, ChangeReason reason);
+    /// Cuts these nodes off from the others; they lose quorum.
+    void partition(const std::vector<NodeId>& minority);
+    /// The partition heals: each side sees the other come back.
+    void heal();
     void set_quorum(NodeId id, bool quorate);
     /// Writes wait until release_writes().
     bool hold_writes = false;
@@ -92,7 +98,9 @@ class LogCluster {
     void change(const std::vector<MemberChange>& left, const std::vector<MemberChange>& joined);
     void do_write(Node& node, WriteEffect& write);
     void tell_quorum();
-    std::vector<MemberId> members() const;
+    std::vector<MemberId> members(int side) const;
+    std::vector<MemberChange> others(int side, ChangeReason reason) const;
+    void tell_views();
 
     std::string arguments_;
     Settings settings_;

@@ -1,0 +1,99 @@
+// A cluster that is cut in two and heals: the side with quorum goes on, and its state wins.
+#include <gtest/gtest.h>
+
+#include "tests/unit/group_fixture.hpp"
+
+namespace cmirror::mirror_log {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Partition : Group {
+    Partition() {
+        start({1, 2, 3});
+        recover_all(1);
+    }
+};
+
+TEST_F(Partition, majority_goes_on_and_the_minority_waits) {
+    cluster->partition({3});
+    const auto waits = cluster->ask(3, R::flush, list({5}));
+    EXPECT_EQ(error(1, R::flush, list({6})), 0);
+    cluster->advance(20s);
+    EXPECT_FALSE(answered(3, waits));
+}
+
+TEST_F(Partition, minority_answers_what_needs_no_quorum) {
+    call(3, R::flush, list({5}));
+    cluster->partition({3});
+    EXPECT_EQ(error(3, R::clear_region, list({5})), 0);
+    EXPECT_EQ(error(3, R::flush), 0);
+    EXPECT_EQ(integer(3, R::in_sync, RegionNumber{9}), 1U);
+    EXPECT_EQ(pair(3, R::get_resync_work).flag, 0);
+}
+
+TEST_F(Partition, states_are_equal_after_it_and_the_waiting_flush_is_answered) {
+    cluster->partition({3});
+    const auto waits = cluster->ask(3, R::flush, list({5}));
+    call(1, R::flush, list({6}));
+    call(2, R::flush, list({7}));
+    cluster->heal();
+    cluster->advance(10s);
+    EXPECT_TRUE(answered(3, waits));
+    for (const NodeId id : {1U, 2U, 3U})
+        ASSERT_TRUE(node(id).core->valid()) << id;
+    expect_equal({1, 2, 3});
+    EXPECT_TRUE(state(1).marks().marked_by(owner(3), 5));
+}
+
+TEST_F(Partition, cut_off_server_takes_the_majoritys_state_over) {
+    cluster->partition({1});
+    call(2, R::set_region_sync, RegionSync{8, false});
+    call(3, R::flush, list({6}));
+    cluster->heal();
+    cluster->advance(10s);
+    ASSERT_TRUE(node(1).core->valid());
+    expect_equal({1, 2, 3});
+    EXPECT_FALSE(state(1).sync().test(8));
+    EXPECT_EQ(state(1).server()->id.node, 1U);
+}
+
+TEST_F(Partition, marks_of_the_cut_off_node_keep_their_regions_from_recovery) {
+    call(3, R::flush, list({5}));
+    cluster->partition({3});
+    EXPECT_EQ(integer(1, R::get_sync_count), 69U);
+    EXPECT_EQ(pair(1, R::get_resync_work).flag, 0);
+    cluster->heal();
+    cluster->advance(10s);
+    EXPECT_EQ(integer(1, R::get_sync_count), 70U);
+    EXPECT_TRUE(state(2).marks().marked_by(owner(3), 5));
+}
+
+TEST_F(Partition, region_that_the_cut_off_node_cleared_is_clean_after_it) {
+    call(3, R::flush, list({5}));
+    cluster->partition({3});
+    call(3, R::clear_region, list({5}));
+    cluster->heal();
+    cluster->advance(20s);
+    expect_equal({1, 2, 3});
+    EXPECT_TRUE(state(1).clean().test(5));
+}
+
+TEST_F(Partition, node_fenced_for_long_enough_counts_as_gone) {
+    Settings settings;
+    settings.fenced_after = 60s;
+    use(core_log, settings);
+    start({1, 2, 3});
+    recover_all(1);
+    call(3, R::flush, list({5}));
+    cluster->crash(3);
+    cluster->advance(59s);
+    EXPECT_TRUE(state(1).sync().test(5));
+    cluster->advance(5s);
+    EXPECT_FALSE(state(1).sync().test(5));
+    EXPECT_FALSE(state(1).marks().marked(5));
+    expect_equal({1, 2});
+}
+
+}  // namespace
+}  // namespace cmirror::mirror_log
