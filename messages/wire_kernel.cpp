@@ -115,29 +115,38 @@ Result<Uuid, KernelFrameFault> unpack_uuid(const std::array<char, 129>& field) {
     return *uuid;
 }
 
-Result<KernelRequest, KernelFrameFault> unpack_request(const RequestHeader& header, std::span<const std::byte> data,
-                                                       std::span<const std::byte> behind) {
+/// Fills `request`; or why it cannot.
+std::optional<KernelFrameFault> unpack_request(const RequestHeader& header, std::span<const std::byte> data,
+                                               std::span<const std::byte> behind, KernelRequest& request) {
     const auto uuid = unpack_uuid(header.uuid);
-    if (!uuid) return Failure<KernelFrameFault>(uuid.error());
+    if (!uuid) return uuid.error();
     // A newer interface is taken: it keeps what the older ones have, and the sizes below are checked anyway.
-    if (header.version == 0) return Failure<KernelFrameFault>(KernelFrameFault::unknown_version);
+    if (header.version == 0) return KernelFrameFault::unknown_version;
     const std::uint32_t type_number = header.type & type_mask;
     if (type_number < static_cast<std::uint32_t>(RequestType::ctr) ||
         type_number > static_cast<std::uint32_t>(RequestType::is_remote_recovering))
-        return Failure<KernelFrameFault>(KernelFrameFault::unknown_type);
-    if (header.data_size > data.size()) return Failure<KernelFrameFault>(KernelFrameFault::short_frame);
-    if (header.data_size < data.size()) return Failure<KernelFrameFault>(KernelFrameFault::wrong_data_size);
+        return KernelFrameFault::unknown_type;
+    if (header.data_size > data.size()) return KernelFrameFault::short_frame;
+    if (header.data_size < data.size()) return KernelFrameFault::wrong_data_size;
 
-    KernelRequest request;
     request.seq = header.seq;
     request.type = static_cast<RequestType>(type_number);
     request.version = header.version;
     request.luid = header.luid;
     request.uuid = *uuid;
     auto payload = unpack_request_payload(request.type, data, behind);
-    if (!payload) return Failure<KernelFrameFault>(payload.error());
+    if (!payload) return payload.error();
     request.payload = std::move(*payload);
-    return request;
+    return std::nullopt;
+}
+
+/// The request in the body of a frame, made where the caller wants it: it is large, and every IN_SYNC comes this way.
+Result<KernelRequest, BadKernelFrame> unpack_body(const RequestHeader& header, std::span<const std::byte> data,
+                                                  std::span<const std::byte> behind) {
+    Result<KernelRequest, BadKernelFrame> unpacked;
+    if (const auto fault = unpack_request(header, data, behind, *unpacked))
+        unpacked = Failure<BadKernelFrame>({*fault, KernelReplyAddress{header.seq, header.type, header.luid}});
+    return unpacked;
 }
 
 /// Writes the headers for `data_size` bytes of data and returns the size of the frame, without padding.
@@ -230,11 +239,7 @@ Result<KernelRequest, BadKernelFrame> unpack_kernel_request(std::span<const std:
     const auto data = message->body.subspan(sizeof(RequestHeader));
     if (header.error != 0) return drop(KernelFrameFault::not_a_request);
 
-    auto request = unpack_request(header, data, frame.subspan(headers_size + data.size()));
-    if (!request)
-        return Failure<BadKernelFrame>(
-            BadKernelFrame{request.error(), KernelReplyAddress{header.seq, header.type, header.luid}});
-    return std::move(*request);
+    return unpack_body(header, data, frame.subspan(headers_size + data.size()));
 }
 
 std::size_t pack_kernel_reply(const KernelReply& reply, std::span<std::byte> out) {

@@ -26,10 +26,11 @@ void send_frame(Self self, std::size_t size) {
     state.core->on_sent(code, code == 0 ? TimePoint{} : now_of(self), state.lines);
 }
 
-void carry_out(Self self, KernelGatewayCore::Verdict verdict) {
+void carry_out(Self self, KernelGatewayCore::Verdict&& verdict) {
     auto& state = self->state;
-    if (auto* refuse = std::get_if<KernelGatewayCore::Refuse>(&verdict)) {
-        send_frame(self, pack_kernel_refusal(refuse->address, state.reply));
+    if (auto* bad = std::get_if<KernelGatewayCore::Bad>(&verdict)) {
+        if (const auto address = state.core->refuse(*bad, now_of(self), state.lines))
+            send_frame(self, pack_kernel_refusal(*address, state.reply));
     } else if (auto* unknown = std::get_if<KernelGatewayCore::ToSupervisor>(&verdict)) {
         self->send(state.config.supervisor, std::move(unknown->request));
     } else if (auto* known = std::get_if<KernelGatewayCore::ToLog>(&verdict)) {
@@ -51,7 +52,7 @@ void receive_one(Self self, int descriptor) {
         state.config.watcher->rearm(descriptor);
     if (datagram.kind == Kind::from_kernel) {
         const auto frame = std::span<const std::byte>(state.received).first(datagram.size);
-        carry_out(self, state.core->on_frame(frame, now_of(self), state.lines));
+        carry_out(self, state.core->on_frame(frame));
     } else {
         state.core->on_no_frame(datagram, now_of(self), state.lines);
     }

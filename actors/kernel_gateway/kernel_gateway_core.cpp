@@ -8,23 +8,9 @@
 
 namespace cmirror {
 
-KernelGatewayCore::Verdict KernelGatewayCore::on_frame(std::span<const std::byte> frame, TimePoint now,
-                                                       LogLines& lines) {
+KernelGatewayCore::Verdict KernelGatewayCore::on_frame(std::span<const std::byte> frame) {
     auto unpacked = unpack_kernel_request(frame);
-    if (!unpacked) {
-        const auto& bad = unpacked.error();
-        const auto kind = static_cast<std::size_t>(bad.fault);
-        CMIRROR_INVARIANT(kind < fault_kinds);
-        ++faults_[kind];
-        const auto name = std::string(name_of(bad.fault));
-        limiter_.add(lines, LogLevel::warning, name,
-                     "bad request from the kernel (" + name + ", " + std::to_string(frame.size()) +
-                         " bytes): " + (bad.answer_to ? "refused with -EINVAL" : "dropped"),
-                     now);
-        if (!bad.answer_to) return Nothing{};
-        ++refused_;
-        return Refuse{*bad.answer_to};
-    }
+    if (!unpacked) return Bad{unpacked.error(), frame.size()};
     ++requests_;
     auto& request = *unpacked;
     // A CTR may replace the instance that had this luid before: the supervisor decides (spec/kernel.md, "Transport").
@@ -32,6 +18,19 @@ KernelGatewayCore::Verdict KernelGatewayCore::on_frame(std::span<const std::byte
     const auto route = routes_.find(request.luid);
     if (route == routes_.end() || route->second.uuid != request.uuid) return ToSupervisor{std::move(request)};
     return ToLog{route->second.slot, std::move(request)};
+}
+
+std::optional<KernelReplyAddress> KernelGatewayCore::refuse(const Bad& bad, TimePoint now, LogLines& lines) {
+    const auto kind = static_cast<std::size_t>(bad.why.fault);
+    CMIRROR_INVARIANT(kind < fault_kinds);
+    ++faults_[kind];
+    const auto name = std::string(name_of(bad.why.fault));
+    limiter_.add(lines, LogLevel::warning, name,
+                 "bad request from the kernel (" + name + ", " + std::to_string(bad.size) +
+                     " bytes): " + (bad.why.answer_to ? "refused with -EINVAL" : "dropped"),
+                 now);
+    if (bad.why.answer_to) ++refused_;
+    return bad.why.answer_to;
 }
 
 void KernelGatewayCore::on_no_frame(const KernelDatagram& datagram, TimePoint now, LogLines& lines) {

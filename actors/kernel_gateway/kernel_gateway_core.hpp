@@ -24,10 +24,10 @@ using RouteSlot = std::uint32_t;
 /// Knows which luid belongs to which log, and counts. Holds no state of any log.
 class KernelGatewayCore {
   public:
-    struct Nothing {};
-    /// Tell the kernel -EINVAL.
-    struct Refuse {
-        KernelReplyAddress address;
+    /// Not a request that one can work on: to be given to refuse().
+    struct Bad {
+        BadKernelFrame why;
+        std::size_t size = 0;
     };
     struct ToSupervisor {
         KernelRequest request;
@@ -36,13 +36,15 @@ class KernelGatewayCore {
         RouteSlot slot = 0;
         KernelRequest request;
     };
-    using Verdict = std::variant<Nothing, Refuse, ToSupervisor, ToLog>;
+    using Verdict = std::variant<Bad, ToSupervisor, ToLog>;
 
     /// The supervisor never asks for more routes than `routes_max`; a further one is refused with a line.
     explicit KernelGatewayCore(std::size_t routes_max) : routes_max_(routes_max) { routes_.reserve(routes_max); }
 
     /// A datagram of the kernel.
-    Verdict on_frame(std::span<const std::byte> frame, TimePoint now, LogLines& lines);
+    Verdict on_frame(std::span<const std::byte> frame);
+    /// Counts a bad one and tells of it. Whom to answer -EINVAL, or nothing.
+    std::optional<KernelReplyAddress> refuse(const Bad& bad, TimePoint now, LogLines& lines);
     /// A receive call that brought no request. Invariant: `datagram` is not `from_kernel`.
     void on_no_frame(const KernelDatagram& datagram, TimePoint now, LogLines& lines);
     /// A reply was sent: 0 or a positive errno.

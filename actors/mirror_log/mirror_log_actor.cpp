@@ -13,7 +13,7 @@ using namespace mirror_log;
 using Self = MirrorLogActor::stateful_pointer<MirrorLogState>;
 
 Instant now(Self self) {
-    return self->clock().now().time_since_epoch();
+    return self->state.clock->now().time_since_epoch();
 }
 
 /// Carries one effect out.
@@ -81,11 +81,16 @@ void timer_due(Self self) {
 
 MirrorLogActor::behavior_type mirror_log_actor(Self self, MirrorLogConfig config) {
     set_common_handlers(self, *config.sink);
+    self->state.clock = &self->clock();
     self->state.config = std::move(config);
     self->state.core.emplace(self->state.config.log);
     using Core = MirrorLogCore;
     return {
-        on<KernelRequest>(self, [](Core& c, const auto& m, Instant at, Effects& out) { c.request(m, at, out); }),
+        [self](const KernelRequest& request) {
+            const Instant at = Core::depends_on_time(request.type) ? now(self) : Instant{};
+            self->state.core->request(request, at, self->state.effects);
+            perform(self);
+        },
         on<Delivered>(
             self, [](Core& c, const auto& m, Instant at, Effects& out) { c.delivered(m.sender, *m.message, at, out); }),
         on<Membership>(self, [](Core& c, const auto& m, Instant at, Effects& out) { c.membership(m, at, out); }),

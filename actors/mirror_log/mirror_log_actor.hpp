@@ -1,6 +1,7 @@
 // The shell of a mirror log: messages in, events to the core; the core's effects out, as messages.
 #pragma once
 
+#include <caf/actor_clock.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -29,6 +30,8 @@ struct MirrorLogState {
     MirrorLogConfig config;
     std::optional<mirror_log::MirrorLogCore> core;
     mirror_log::Effects effects;
+    /// The system's; asking an actor for it takes longer than to read it.
+    caf::actor_clock* clock = nullptr;
     LogDeviceActor device;
     /// The TimerDue that counts is due then; earlier ones that come late are ignored.
     std::optional<mirror_log::Instant> timer;

@@ -42,6 +42,11 @@ void MirrorLogCore::say(LogLevel level, const std::string& text, Effects& effect
     effects.emplace_back(LineEffect{level, "log " + std::string(config_.uuid.text()) + ": " + text});
 }
 
+// A question that changes nothing, so nothing follows from it: the most frequent one asks for nothing but its answer.
+bool MirrorLogCore::depends_on_time(RequestType type) {
+    return type != RequestType::in_sync && type != RequestType::is_clean;
+}
+
 void MirrorLogCore::request(const KernelRequest& request, Instant now, Effects& effects) {
     if (ended_) return;
     ++requests_;
@@ -49,8 +54,7 @@ void MirrorLogCore::request(const KernelRequest& request, Instant now, Effects& 
         construct(request, effects);
     else
         perform(request, now, effects);
-    // A question changes nothing, so nothing follows from it.
-    if (request.type != RequestType::in_sync && request.type != RequestType::is_clean) after_event(now, effects);
+    if (depends_on_time(request.type)) after_event(now, effects);
 }
 
 void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& effects) {

@@ -73,6 +73,8 @@ class MirrorLogCore {
 
     // -- events: each appends what is to be done --------------------------------------------------
     void request(const KernelRequest& request, Instant now, Effects& effects);
+    /// Whether request() looks at its `now` for this type; reading a clock is a good part of what an IN_SYNC costs.
+    static bool depends_on_time(RequestType type);
     void delivered(MemberId sender, const ClusterMessage& message, Instant now, Effects& effects);
     void membership(const Membership& membership, Instant now, Effects& effects);
     void quorum(const QuorumView& view, Instant now, Effects& effects);

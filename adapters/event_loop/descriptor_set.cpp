@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include <array>
-#include <caf/make_message.hpp>
+#include <caf/scheduled_actor.hpp>
 #include <cerrno>
 #include <utility>
 
@@ -50,42 +50,54 @@ void DescriptorSet::watch_wakeup(int descriptor) {
     add_to_kernel(descriptor);
 }
 
+DescriptorSet::Watched* DescriptorSet::find(int descriptor) const {
+    const auto place = static_cast<std::size_t>(descriptor);
+    return place < watched_.size() ? watched_[place].get() : nullptr;
+}
+
 void DescriptorSet::watch(int descriptor, caf::actor owner) {
     CMIRROR_INVARIANT(descriptor >= 0 && descriptor != wakeup_);
-    auto note = caf::make_message(descriptor_ready_atom::value, descriptor);
-    const bool is_new = watched_.emplace(descriptor, Watched{std::move(owner), std::move(note)}).second;
-    CMIRROR_INVARIANT(is_new);
+    CMIRROR_INVARIANT(find(descriptor) == nullptr);
+    auto* const handler = dynamic_cast<caf::scheduled_actor*>(caf::actor_cast<caf::abstract_actor*>(owner));
+    CMIRROR_INVARIANT(handler != nullptr);
+    const auto place = static_cast<std::size_t>(descriptor);
+    if (place >= watched_.size()) watched_.resize(place + 1);
+    auto note =
+        caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, descriptor_ready_atom::value, descriptor);
+    watched_[place] = std::make_unique<Watched>(std::move(owner), handler, std::move(note));
+    ++size_;
     add_to_kernel(descriptor);
 }
 
 void DescriptorSet::rearm(int descriptor) {
-    const auto found = watched_.find(descriptor);
-    if (found == watched_.end()) return;
-    auto& watched = found->second;
-    watched.armed = true;
-    if (!watched.in_kernel) {
-        watched.in_kernel = true;
+    auto* const watched = find(descriptor);
+    if (watched == nullptr) return;
+    watched->armed = true;
+    if (!watched->in_kernel) {
+        watched->in_kernel = true;
         add_to_kernel(descriptor);
     }
 }
 
 void DescriptorSet::unwatch(int descriptor) {
-    const auto found = watched_.find(descriptor);
-    if (found == watched_.end()) return;
-    // The reference may be the owner's last, and its end may call us: let it go when the map is consistent again.
-    const auto released = std::move(found->second);
-    watched_.erase(found);
-    if (released.in_kernel) remove_from_kernel(descriptor);
+    if (find(descriptor) == nullptr) return;
+    // The reference may be the owner's last, and its end may call us: let it go when the set is consistent again.
+    auto released = std::move(watched_[static_cast<std::size_t>(descriptor)]);
+    --size_;
+    if (released->in_kernel) remove_from_kernel(descriptor);
+    if (telling_) released_.push_back(std::move(released));
 }
 
 void DescriptorSet::clear() {
     const auto released = std::exchange(watched_, {});
-    for (const auto& [descriptor, watched] : released)
-        if (watched.in_kernel) remove_from_kernel(descriptor);
+    size_ = 0;
+    for (std::size_t descriptor = 0; descriptor < released.size(); ++descriptor)
+        if (released[descriptor] != nullptr && released[descriptor]->in_kernel)
+            remove_from_kernel(static_cast<int>(descriptor));
 }
 
 std::size_t DescriptorSet::wait(std::optional<std::chrono::nanoseconds> timeout, bool& woken,
-                                const std::function<void(const caf::actor&, const caf::message&)>& ready) {
+                                const std::function<void(caf::scheduled_actor&, caf::mailbox_element&)>& ready) {
     std::array<epoll_event, events_max> events;
     const timespec limit = timespec_of(timeout.value_or(std::chrono::nanoseconds{0}));
     const int count =
@@ -93,25 +105,28 @@ std::size_t DescriptorSet::wait(std::optional<std::chrono::nanoseconds> timeout,
     CMIRROR_INVARIANT(count >= 0 || errno == EINTR);
     woken = false;
     std::size_t reported = 0;
+    telling_ = true;
     for (int i = 0; i < count; ++i) {
         const int descriptor = events[static_cast<std::size_t>(i)].data.fd;
         if (descriptor == wakeup_) {
             woken = true;
             continue;
         }
-        const auto found = watched_.find(descriptor);
-        CMIRROR_INVARIANT(found != watched_.end());
-        auto& watched = found->second;
-        if (!watched.armed) {
+        auto* const watched = find(descriptor);
+        // An owner that was told before may have let it go.
+        if (watched == nullptr) continue;
+        if (!watched->armed) {
             // Its owner has not looked yet, and a hang-up is reported whatever one asks for: take it out.
             remove_from_kernel(descriptor);
-            watched.in_kernel = false;
+            watched->in_kernel = false;
             continue;
         }
-        watched.armed = false;
-        ready(watched.owner, watched.note);
+        watched->armed = false;
+        ready(*watched->handler, *watched->note);
         ++reported;
     }
+    telling_ = false;
+    released_.clear();
     return reported;
 }
 

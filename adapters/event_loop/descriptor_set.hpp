@@ -2,12 +2,15 @@
 #pragma once
 
 #include <caf/actor.hpp>
-#include <caf/message.hpp>
+#include <caf/fwd.hpp>
+#include <caf/mailbox_element.hpp>
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "adapters/unique_fd.hpp"
 
@@ -21,7 +24,8 @@ class DescriptorSet {
   public:
     DescriptorSet();
 
-    /// A descriptor that epoll cannot watch (a regular file) or that is watched already is a broken invariant.
+    /// A descriptor that epoll cannot watch (a regular file) or that is watched already is a broken invariant, and so
+    /// is an owner that is not event-based.
     void watch(int descriptor, caf::actor owner);
     /// Nothing happens for one that is not watched.
     void rearm(int descriptor);
@@ -33,29 +37,41 @@ class DescriptorSet {
     void watch_wakeup(int descriptor);
 
     /// Waits until a descriptor is ready, at most `timeout` (nothing: for ever). Calls `ready` once for each armed
-    /// descriptor that is readable or has failed, and disarms it. Returns how many there were; `woken` tells whether
-    /// the wake-up descriptor was among what was ready.
+    /// descriptor that is readable or has failed, and disarms it; `ready` may watch, rearm and unwatch. Returns how
+    /// many there were; `woken` tells whether the wake-up descriptor was among what was ready.
     std::size_t wait(std::optional<std::chrono::nanoseconds> timeout, bool& woken,
-                     const std::function<void(const caf::actor& owner, const caf::message& note)>& ready);
+                     const std::function<void(caf::scheduled_actor& owner, caf::mailbox_element& note)>& ready);
 
-    std::size_t size() const { return watched_.size(); }
+    std::size_t size() const { return size_; }
 
   private:
     struct Watched {
+        Watched(caf::actor its_owner, caf::scheduled_actor* its_handler, caf::mailbox_element_ptr its_note)
+            : owner(std::move(its_owner)), handler(its_handler), note(std::move(its_note)) {}
+
         /// Strong: an actor that only its descriptor knows must not be collected.
         caf::actor owner;
+        /// The same one, as what can be made to handle a message.
+        caf::scheduled_actor* handler = nullptr;
         /// What its owner is told, made once.
-        caf::message note;
+        caf::mailbox_element_ptr note;
         bool armed = true;
         bool in_kernel = true;
     };
 
+    /// Nothing if it is not watched.
+    Watched* find(int descriptor) const;
     void add_to_kernel(int descriptor);
     void remove_from_kernel(int descriptor);
 
     UniqueFd epoll_;
     int wakeup_ = -1;
-    std::unordered_map<int, Watched> watched_;
+    /// By descriptor: the system gives out the lowest free numbers.
+    std::vector<std::unique_ptr<Watched>> watched_;
+    std::size_t size_ = 0;
+    /// Unwatched while wait() told of what is ready: the owner's handler may still run.
+    std::vector<std::unique_ptr<Watched>> released_;
+    bool telling_ = false;
 };
 
 }  // namespace cmirror

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <caf/actor_system_config.hpp>
+#include <caf/logger.hpp>
 #include <caf/resumable.hpp>
+#include <caf/scheduled_actor.hpp>
 #include <caf/send.hpp>
 #include <cerrno>
 #include <optional>
@@ -31,9 +33,9 @@ EventLoop::EventLoop(caf::actor_system& system)
     CMIRROR_INVARIANT(wakeup_.is_open());
     descriptors_.watch_wakeup(wakeup_.get());
     spin_ = std::chrono::microseconds{caf::get_or(system.config(), "event-loop.spin-us", std::int64_t{0})};
-    on_ready_ = [this](const caf::actor& owner, const caf::message& note) {
-        owner->enqueue(nullptr, caf::make_message_id(), note, &unit_);
-    };
+    // As CAF's own multiplexer does with its brokers: the owner handles the message here and now, without the way
+    // through its mailbox. No actor runs while the loop looks at the descriptors, so none is entered twice.
+    on_ready_ = [this](caf::scheduled_actor& owner, caf::mailbox_element& note) { owner.activate(&unit_, note); };
 }
 
 EventLoop::~EventLoop() = default;
@@ -144,6 +146,9 @@ void EventLoop::run_jobs() {
         }
     }
     if (done != 0) count(jobs_run_, done);
+    // Whoever spawns an actor gives its thread CAF's logger, which then takes a lock twice a message. Nothing is logged
+    // with it (a build option of CAF), so this thread does without.
+    if (caf::logger::current_logger() != nullptr) caf::logger::set_current_actor_system(nullptr);
 }
 
 void EventLoop::fire_timers() {

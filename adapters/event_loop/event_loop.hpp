@@ -26,7 +26,7 @@ struct LoopCounters {
     std::uint64_t turns = 0;              ///< looks at the descriptors
     std::uint64_t sleeps = 0;             ///< turns that could block
     std::uint64_t jobs = 0;               ///< times an actor was resumed
-    std::uint64_t descriptors_ready = 0;  ///< readiness messages sent
+    std::uint64_t descriptors_ready = 0;  ///< readiness messages handled
     std::uint64_t timers_fired = 0;
     std::uint64_t external = 0;  ///< jobs and calls handed over by other threads
     std::uint64_t wakeups = 0;   ///< of those, how many had to wake the loop
@@ -121,7 +121,7 @@ class EventLoop final : public caf::scheduler::abstract_coordinator, public FdWa
     DescriptorSet descriptors_;
     std::deque<caf::resumable*> jobs_;
     Mail taken_;
-    std::function<void(const caf::actor&, const caf::message&)> on_ready_;
+    std::function<void(caf::scheduled_actor&, caf::mailbox_element&)> on_ready_;
 
     // Any thread, under the lock.
     std::mutex mutex_;

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "adapters/block_device/linux_block_device.hpp"
@@ -146,20 +147,22 @@ bool compare(const Server& bare, const Server& rooms, const char* what, int coun
     return ratio <= goal;
 }
 
-void pin(pid_t process, bool same_core) {
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    for (int cpu = 0; cpu < (same_core ? 1 : CPU_SETSIZE); ++cpu)
-        CPU_SET(cpu, &cpus);
-    (void)::sched_setaffinity(process, sizeof cpus, &cpus);
+/// Without this the scheduler puts one pair of processes on one core and the other on two, as chance has it.
+void pin(pid_t process, int core) {
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    CPU_SET(core, &cores);
+    (void)::sched_setaffinity(process, sizeof cores, &cores);
 }
 
-bool run(bool same_core) {
-    pin(0, same_core);
+/// The one who asks runs on core 0, who answers on `answering_core`.
+bool run(int answering_core) {
+    pin(0, answering_core);
     std::vector<std::byte> reply(kernel_frame_size_max);
     reply.resize(pack_kernel_reply({7, RequestType::in_sync, luid, 0, std::uint64_t{1}}, reply));
     const Server bare = start([&](UniqueFd socket) { serve_bare(socket.get(), reply); });
     const Server rooms = start([](UniqueFd socket) { serve_rooms(std::move(socket)); });
+    pin(0, 0);
     const int socket = rooms.socket.get();
     ask(socket, frame_of(1, RequestType::ctr, ConstructorText{"71680 clustered-core 1024 nosync", false}), 1);
     ask(socket, frame_of(2, RequestType::resume), 2);
@@ -167,8 +170,8 @@ bool run(bool same_core) {
     measure(bare.socket.get(), warm_up, 2000, 0);
     measure(socket, warm_up, 2000, 0);
 
-    std::printf("%s\n%-26s %8s %8s %8s %8s %8s %8s\n", same_core ? "one core for all" : "any core", "IN_SYNC, us",
-                "bare p50", "p50", "p90", "p99", "ratio", "goal");
+    std::printf("%s\n%-26s %8s %8s %8s %8s %8s %8s\n", answering_core == 0 ? "one core for both" : "a core each",
+                "IN_SYNC, us", "bare p50", "p50", "p90", "p99", "ratio", "goal");
     bool met = compare(bare, rooms, "closed loop", 3000, 0, 1.5);
     met = compare(bare, rooms, "gaps of 200 us", 500, 200'000, 2.0) && met;
     for (const pid_t process : {bare.process, rooms.process}) {
@@ -188,7 +191,7 @@ int main(int argc, char** argv) {
         return option == "--help" ? 0 : 2;
     }
     ::prctl(PR_SET_TIMERSLACK, 1000UL);
-    const bool same = cmirror::run(true);
-    const bool any = cmirror::run(false);
-    return option == "--check" && !(same && any) ? 1 : 0;
+    const bool same = cmirror::run(0);
+    const bool each = std::thread::hardware_concurrency() < 2 || cmirror::run(1);
+    return option == "--check" && !(same && each) ? 1 : 0;
 }
