@@ -12,6 +12,7 @@
 #include "adapters/process/memory_lock.hpp"
 #include "adapters/process/privileges.hpp"
 #include "adapters/process/signalfd_source.hpp"
+#include "adapters/state_store/folder_state_store.hpp"
 
 namespace cmirror {
 namespace {
@@ -68,6 +69,9 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
     if (!lock) return failure(ExitCode::lock_file, std::move(lock.error().text));
     auto boot = read_boot_id();
     if (!boot) return failure(ExitCode::failure, std::move(boot.error()));
+    auto states =
+        FolderStateStore::open(stand_in.empty() ? std::string(FolderStateStore::default_path) : stand_in + ".states");
+    if (!states) return failure(ExitCode::failure, std::move(states.error()));
     auto kernel = open_kernel(options);
     if (!kernel) return Failure<StartFailure>(std::move(kernel.error()));
     auto cluster = std::make_unique<CorosyncProvider>();
@@ -82,6 +86,7 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
                      .kernel = std::move(*kernel),
                      .cluster = std::move(cluster),
                      .devices = std::make_unique<LinuxBlockDeviceProvider>(),
+                     .states = std::move(*states),
                      .signals = std::move(*signals)};
 }
 

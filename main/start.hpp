@@ -43,6 +43,7 @@ struct Resources {
     std::unique_ptr<KernelSocket> kernel;
     std::unique_ptr<ClusterProvider> cluster;
     std::unique_ptr<BlockDeviceProvider> devices;
+    std::unique_ptr<StateStore> states;
     std::unique_ptr<SignalSource> signals;
 };
 

@@ -6,6 +6,7 @@
 //   mirror_log_group.cpp     the group: joining, deliveries, members, quorum
 //   mirror_log_merge.cpp     partitions that merge, nodes that are gone for good
 //   mirror_log_durable.cpp   FLUSH: confirmations and the log device
+//   mirror_log_kept.cpp      the state file: what is kept, and what an earlier daemon left
 //   mirror_log_status.cpp    what it looks like from outside
 #pragma once
 
@@ -22,9 +23,11 @@
 #include "actors/mirror_log/effects.hpp"
 #include "actors/mirror_log/hint_tracker.hpp"
 #include "actors/mirror_log/life_cycle.hpp"
+#include "actors/mirror_log/log_config.hpp"
 #include "actors/mirror_log/log_state.hpp"
 #include "actors/mirror_log/outbox.hpp"
 #include "actors/mirror_log/recovery_work.hpp"
+#include "actors/mirror_log/state_keeper.hpp"
 #include "actors/mirror_log/state_transfer.hpp"
 #include "actors/mirror_log/warm_marks.hpp"
 #include "messages/cluster_message.hpp"
@@ -33,39 +36,6 @@
 #include "messages/log_status.hpp"
 
 namespace cmirror::mirror_log {
-
-/// Bounds and times of a log; the defaults are design.md's.
-struct Settings {
-    std::size_t warm_marks_max = 1024;
-    Instant warm_idle = std::chrono::seconds{5};
-    /// How long GET_RESYNC_WORK waits for a region that only marks keep.
-    Instant work_wait = std::chrono::seconds{5};
-    /// A grant that the kernel does not ask for is given back after this time.
-    Instant grant_idle = std::chrono::seconds{2};
-    /// Clears and recovered regions are multicast after this time at the latest.
-    Instant lazy_send = std::chrono::milliseconds{200};
-    /// Regions that became clean are written to the log device after this time at the latest.
-    Instant lazy_write = std::chrono::seconds{1};
-    /// POSTSUSPEND waits this long for what is under way.
-    Instant leave_wait = std::chrono::seconds{5};
-    /// How long members that come back from a partition are waited for, to compare states.
-    Instant merge_wait = std::chrono::seconds{5};
-    /// Quorum that was lost counts again after this time: a partition that has healed shows by then.
-    Instant quorum_settle = std::chrono::milliseconds{500};
-    /// A node that the ring has lost for so long is certainly fenced; 0: never.
-    Instant fenced_after{0};
-    /// A state's digest is multicast when this time has passed and something has changed.
-    Instant digest_every = std::chrono::seconds{60};
-};
-
-struct LogConfig {
-    Uuid uuid;
-    Luid luid = 0;
-    BootId boot{};
-    /// Seeds this instance's random numbers.
-    std::uint64_t seed = 0;
-    Settings settings;
-};
 
 class MirrorLogCore {
   public:
@@ -150,6 +120,13 @@ class MirrorLogCore {
     std::string status_info() const;
     std::string status_table() const;
 
+    // the state file
+    void take_kept(Effects& effects);
+    bool kept_is_everything() const;
+    std::uint64_t alone_in_ring() const;
+    void keep(Effects& effects);
+    KeptIdentity kept_identity() const;
+
     // recovery
     void serve_work(const KernelRequest& request, Instant now, Effects& effects);
     bool hand_out(const KernelRequest& request, Instant now, Effects& effects);
@@ -213,6 +190,12 @@ class MirrorLogCore {
     /// Constructed by a reconnect: the kernel's hint and marks are not known.
     bool reconnected_ = false;
     bool resumed_before_ = false;
+    /// The kernel stopped recovery and has not resumed since.
+    bool past_presuspend_ = false;
+    /// Created again without a state file: it may have, and "is being recovered" was said so many times since it asked
+    /// for work.
+    bool may_be_presuspended_ = false;
+    std::uint32_t recovering_told_ = 0;
     std::vector<KernelRequest> waiting_;
     std::vector<KernelRequest> resume_requests_;
     std::vector<KernelRequest> leave_requests_;
@@ -233,6 +216,11 @@ class MirrorLogCore {
     bool asked_ = false;
     std::uint64_t work_need_ = 0;
     std::optional<Instant> grant_idle_since_;
+
+    // the state file
+    StateKeeper keeper_;
+    /// An earlier daemon's, until the group or a start alone has taken it in.
+    std::optional<KeptState> kept_;
 
     // the group
     MemberId self_;
@@ -262,6 +250,8 @@ class MirrorLogCore {
     bool founding_ = false;
     /// The state in memory may stand in for the group's: nobody else was there since.
     bool state_kept_ = false;
+    /// It may only in this ring; nothing: in any (corosync was lost, and nobody else could have quorum meanwhile).
+    std::optional<std::uint64_t> kept_ring_;
     std::optional<StateReceiver> receiver_;
     std::optional<StateSender> sender_;
     /// Joiners that a transfer of ours has covered.

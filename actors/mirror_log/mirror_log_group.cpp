@@ -48,8 +48,10 @@ void MirrorLogCore::cluster_lost(Instant now, Effects& effects) {
     const bool member = life_ == LifeState::joining || life_ == LifeState::active || life_ == LifeState::presuspended;
     if (life_ == LifeState::leaving) leave_due_ = now;
     if (member) {
-        const bool alone = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1;
+        // No others can have quorum without this node, so nothing becomes durable behind its back.
+        const bool alone = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1 && view_->quorate;
         state_kept_ = alone || (!valid_ && state_kept_);
+        kept_ring_.reset();
         reset_membership();
         life_ = LifeState::joining;
         say(LogLevel::warning, "corosync is gone: requests wait until it is back", effects);
@@ -109,11 +111,16 @@ void MirrorLogCore::found(Instant now, Effects& effects) {
 
 void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& effects) {
     const bool nosync = args_.sync == ConstructorArguments::Sync::nosync;
-    const bool kept = state_kept_ && state_ && view_ && view_->nodes.size() <= 1;
+    const bool kept =
+        state_kept_ && state_ && view_ && view_->nodes.size() <= 1 && (!kept_ring_ || *kept_ring_ == view_->ring);
+    const bool from_file = !kept && kept_is_everything();
     // A log that was in use before may have been written to by others since: nosync speaks of its first start alone.
     const bool first_start = found_alone_ && !resumed_before_ && !reconnected_;
     if (kept) {
         state_->forget_members();
+    } else if (from_file) {
+        state_.emplace(args_.region_count);
+        state_->start_kept(*kept_, owner());
     } else {
         state_.emplace(args_.region_count);
         if (image != nullptr && image->is_log)
@@ -127,8 +134,8 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
     for (const MemberId member : group_)
         state_->joined(member);
     say(LogLevel::notice,
-        "started alone" + std::string(kept ? ", as it was left" : "") + ": " + std::to_string(state_->sync().count()) +
-            " of " + std::to_string(args_.region_count) + " regions in sync",
+        "started alone" + std::string(kept || from_file ? ", as it was left" : "") + ": " +
+            std::to_string(state_->sync().count()) + " of " + std::to_string(args_.region_count) + " regions in sync",
         effects);
     introduce(effects);
     effects.emplace_back(SendEffect{Valid{token_}});
@@ -327,12 +334,15 @@ void MirrorLogCore::became_valid(Instant now, Effects& effects) {
     say(LogLevel::notice, "joined, with " + std::to_string(state_->members().size()) + " member(s)", effects);
     for (const KernelRequest& request : std::exchange(resume_requests_, {}))
         reply(request, {}, effects);
-    enter(LifeState::active, now, effects);
+    kept_.reset();
+    if (past_presuspend_) outbox_.add({OpKind::presuspend, 0, 1});
+    enter(past_presuspend_ ? LifeState::presuspended : LifeState::active, now, effects);
+    outbox_.send(effects, now);
 }
 
 /// What this kernel has marked and reported belongs to the state that was joined, whatever that knew of it.
 void MirrorLogCore::say_again(Instant now, Effects& effects) {
-    const bool knows_own_marks = !reconnected_ || resumed_before_;
+    const bool knows_own_marks = !reconnected_ || resumed_before_ || kept_;
     if (knows_own_marks) {
         const std::set<RegionNumber> theirs = state_->marks().of(owner());
         for (const RegionNumber region : theirs)
@@ -342,6 +352,9 @@ void MirrorLogCore::say_again(Instant now, Effects& effects) {
     }
     for (const RegionNumber region : my_marks_)
         need_ = outbox_.add({OpKind::mark, region, 1}) + 1;
+    // Whatever the state says: the copy is under way.
+    if (const auto copying = recovery_.current())
+        if (state_->grants().granted_to(*copying) != owner()) outbox_.add({OpKind::copying, *copying, 1});
     std::map<std::uint64_t, RegionNumber> failures;
     failures.swap(failures_);
     for (const auto& [seq, region] : failures) {
