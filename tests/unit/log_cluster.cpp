@@ -216,7 +216,7 @@ void LogCluster::tell_quorum() {
 
 void LogCluster::set_quorum(NodeId id, bool quorate) {
     Effects effects;
-    nodes_.at(id)->core->quorum(QuorumView{quorate, ++next_ring_, ring}, now, effects);
+    nodes_.at(id)->core->quorum(QuorumView{quorate, next_ring_, ring}, now, effects);
     carry_out(*nodes_.at(id), effects);
 }
 
@@ -304,7 +304,7 @@ LogCluster::Node& LogCluster::restart(NodeId id, bool new_boot) {
         if (auto kept = unpack_state_file(state_file)) config.kept = std::move(*kept);
     }
     node.core = std::make_unique<MirrorLogCore>(config);
-    tell_quorum();
+    if (!views_come_late) tell_quorum();
     call(id, RequestType::ctr, ConstructorText{arguments_, !new_boot});
     call(id, RequestType::resume);
     return node;

@@ -170,6 +170,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer self, bool silen
             [](const DeviceRead&) {},
             [](const DeviceWritten&) {},
             [](const Abandon&) {},
+            [](const NodeGone&) {},
             [](const TimerDue&) {},
             [self, silent, kept](const StatusQuery&) {
                 auto promise = self->make_response_promise<LogStatus>();
