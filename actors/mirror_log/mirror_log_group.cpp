@@ -264,6 +264,8 @@ void MirrorLogCore::apply(const GroupEvent& event, Instant now, Effects& effects
 }
 
 void MirrorLogCore::apply_membership(const Membership& membership, StateChanges& changes, Effects& effects) {
+    // Whoever confirms from now on may have spoken while another one counted.
+    if (!membership.left.empty()) sent_confirm_.clear();
     for (const MemberChange& gone : membership.left) {
         if (gone.reason != ChangeReason::leave)
             say(LogLevel::notice, "node " + std::to_string(gone.member.node) + " is lost", effects);
@@ -300,6 +302,7 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
         const Member* member = state_->member(sender);
         if (member == nullptr || member->token != valid->token) return;
         state_->became_valid(sender);
+        sent_confirm_.clear();
         if (sender == self_ && valid->token == token_) became_valid(now, effects);
     } else if (const auto* confirm = std::get_if<Confirm>(&delivery.message)) {
         if (valid_) take_confirm(sender, *confirm, effects);
@@ -323,6 +326,9 @@ void MirrorLogCore::became_valid(Instant now, Effects& effects) {
     valid_ = true;
     founding_ = false;
     last_server_ = {};
+    // What came with the state may still wait for its confirmation, by whoever confirmed until now.
+    for (const Member& member : state_->members())
+        if (member.valid && member.id != self_) to_confirm_[member.id] = member.next_seq;
     say_again(now, effects);
     say(LogLevel::notice, "joined, with " + std::to_string(state_->members().size()) + " member(s)", effects);
     for (const KernelRequest& request : std::exchange(resume_requests_, {}))
