@@ -29,9 +29,10 @@ class SlotLock {
     bool held_;
 };
 
+// References: GCC 12 destroys members of an awaited aggregate twice.
 struct AwaitBio {
     MappedDevice& device;
-    BioPtr bio;
+    const BioPtr& bio;
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> task) {
         bio->parked = device.kernel().park(task);

@@ -71,8 +71,8 @@ Co<Answer> DirtyLog::request(RequestType type, RequestPayload payload, std::size
         if (!answer.unheard) room = answer.size;
         while (true) {
             co_await kernel_.sleep(reconnect_every);
-            const Answer created =
-                co_await kernel_.consult(make(RequestType::ctr, ConstructorText{table_.arguments, true}), 0);
+            const KernelRequest again = make(RequestType::ctr, ConstructorText{table_.arguments, true});
+            const Answer created = co_await kernel_.consult(again, 0);
             if (created.error == 0) break;
         }
         kernel_.world().count("path: reconnect");

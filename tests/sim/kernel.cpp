@@ -57,9 +57,10 @@ void Kernel::wake_in(Instant time, std::uint64_t number) {
 }
 
 Luid Kernel::new_luid() {
-    // A kernel pointer: now and then the same as an earlier one.
-    if (random().chance(0.2) && next_luid_ > 0x1000) return next_luid_;
-    return next_luid_ += 0x1000;
+    if (free_luids_.empty() || random().chance(0.7)) return next_luid_ += 0x1000;
+    const Luid luid = free_luids_.back();
+    free_luids_.pop_back();
+    return luid;
 }
 
 bool Kernel::may_ask_recovering() {

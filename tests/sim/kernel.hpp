@@ -68,7 +68,9 @@ class Kernel {
 
     /// IS_REMOTE_RECOVERING may be asked now: at most 4 times a second over all mirrors.
     bool may_ask_recovering();
+    /// A kernel pointer: now and then that of an instance that is gone.
     Luid new_luid();
+    void luid_is_free(Luid luid) { free_luids_.push_back(luid); }
 
     std::vector<std::unique_ptr<MappedDevice>>& devices() { return devices_; }
     std::size_t waiting_requests() const { return waiting_.size(); }
@@ -106,6 +108,7 @@ class Kernel {
     std::map<std::uint32_t, unsigned> late_;
     std::uint32_t next_seq_ = 1;
     std::uint64_t next_luid_;
+    std::vector<Luid> free_luids_;
     Instant ask_again_{};
     std::unordered_map<std::uint64_t, std::coroutine_handle<>> parked_;
     std::vector<std::unique_ptr<MappedDevice>> devices_;

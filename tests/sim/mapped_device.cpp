@@ -39,14 +39,13 @@ void MappedDevice::requeue(BioPtr bio) {
 }
 
 Co<MirrorTarget*> MappedDevice::load() {
-    Luid luid = kernel_.new_luid();
-    while (live_ != nullptr && live_->luid() == luid)
-        luid = kernel_.new_luid();
+    const Luid luid = kernel_.new_luid();
     targets_.push_back(std::make_unique<MirrorTarget>(*this, table_, luid));
     MirrorTarget* target = targets_.back().get();
+    if (co_await target->construct() == 0) co_return target;
     // A table that cannot be loaded is forgotten without a DTR.
-    if (co_await target->construct() != 0) co_return nullptr;
-    co_return target;
+    kernel_.luid_is_free(luid);
+    co_return nullptr;
 }
 
 Co<bool> MappedDevice::create() {
@@ -95,6 +94,7 @@ Co<bool> MappedDevice::reload() {
         live_ = target;
         co_await resume();
         co_await old->destroy();
+        kernel_.luid_is_free(old->luid());
     }
     busy_ = false;
     co_return target != nullptr;
@@ -111,6 +111,7 @@ Co<void> MappedDevice::remove() {
     }
     blocked_ = false;
     co_await old->destroy();
+    kernel_.luid_is_free(old->luid());
     busy_ = false;
 }
 
