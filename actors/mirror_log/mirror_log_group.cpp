@@ -121,6 +121,8 @@ void MirrorLogCore::apply(const GroupEvent& event, Instant now, Effects& effects
 }
 
 void MirrorLogCore::apply_membership(const Membership& membership, StateChanges& changes, Effects& effects) {
+    // Whoever confirms from now on may have spoken while another one counted.
+    if (!membership.left.empty()) sent_confirm_.clear();
     for (const MemberChange& gone : membership.left) {
         if (gone.reason != ChangeReason::leave)
             say(LogLevel::notice, "node " + std::to_string(gone.member.node) + " is lost", effects);
@@ -157,6 +159,7 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
         const Member* member = state_->member(sender);
         if (member == nullptr || member->token != valid->token) return;
         state_->became_valid(sender);
+        sent_confirm_.clear();
         if (sender == self_ && valid->token == token_) became_valid(now, effects);
     } else if (const auto* confirm = std::get_if<Confirm>(&delivery.message)) {
         if (valid_) take_confirm(sender, *confirm, effects);

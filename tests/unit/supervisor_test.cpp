@@ -339,6 +339,9 @@ TEST_F(SupervisorShellTest, proof_that_a_node_is_gone_reaches_every_log) {
     caf::anon_send(actor, NodeGone{3});
     world.run();
     EXPECT_EQ(seen.log, (std::vector<std::string>{"node 3 gone", "node 3 gone"}));
+    send(request(RequestType::dtr, 1));
+    send(request(RequestType::dtr, 2, "other"));
+    raise(SIGINT);
 }
 
 TEST_F(SupervisorShellTest, a_log_lives_from_ctr_to_dtr_then_a_signal_ends_all) {
