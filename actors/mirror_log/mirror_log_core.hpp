@@ -288,6 +288,7 @@ class MirrorLogCore {
     std::uint64_t requests_ = 0;
     std::uint64_t bad_requests_ = 0;
     std::uint64_t rounds_ = 0;
+    std::uint64_t recovered_here_ = 0;
     std::uint64_t digest_differences_ = 0;
 };
 
