@@ -127,6 +127,9 @@ class Demo:
         lost.kill()
         self.screen.done(f"node{lost.nodeid} has lost its power")
         living = writers[:-1]
+        with self.screen.step("the others notice", f"the others have noticed: a cluster of {len(living)}, with quorum"):
+            for node in self.nodes[:-1]:
+                self.cluster.wait_quorate(node, len(living))
         with self.screen.step("the others write on", "the other nodes go on writing: no write failed"):
             for writer in living:
                 writer.wait_more(12)

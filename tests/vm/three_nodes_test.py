@@ -5,7 +5,7 @@ import re
 import unittest
 
 from mirrors import DMSETUP, Daemon, Mirror, Writer
-from vmcluster import Node, NodeError
+from vmcluster import Node, NodeError, wait_for
 from vmtest import LEG_A, LEG_B, LOG_DISK, PATTERN, ClusterTest, main
 
 PART_MIB = 2
@@ -82,7 +82,7 @@ class ThreeNodesTest(ClusterTest):
     def test_resynchronisation_is_shared_and_all_nodes_write(self) -> None:
         for kind in ("core", "disk"):
             with self.subTest(kind):
-                mirror = self.mirror(kind, mib=48)
+                mirror = self.mirror(kind, mib=64, region_sectors=128)
                 everywhere = self.create(mirror)
                 for one in everywhere:
                     self.assertTrue(one.wait_in_sync().complete)
@@ -111,6 +111,8 @@ class ThreeNodesTest(ClusterTest):
                 for writer in writers:
                     writer.wait_more(8)
                 self.cluster[1].kill()  # the lowest member serves
+                for node in self.nodes()[1:]:
+                    self.cluster.wait_quorate(node, 2)
                 for writer in writers[1:]:
                     writer.wait_more(12)
                 for writer in writers[1:]:
@@ -126,8 +128,9 @@ class ThreeNodesTest(ClusterTest):
                     mirror.on(node).remove()
 
     def test_power_cut_of_a_node_that_recovers(self) -> None:
-        mirror = self.mirror("core", mib=64)
+        mirror = self.mirror("core", mib=64, region_sectors=128)
         self.create(mirror)
+        wait_for("node 3 recovers", lambda: self.recovered_by(mirror)[3] > 0, 60)
         self.assertFalse(mirror.status().complete)
         self.cluster[3].kill()
         self.assertFalse(mirror.status().complete, "it was lost in the middle of the resynchronisation")
