@@ -95,6 +95,8 @@ class MirrorLogCore {
     /// Null before the log was first resumed.
     const LogState* state() const { return state_ ? &*state_ : nullptr; }
     bool valid() const { return valid_; }
+    /// Quorum, confirmed for the current ring, and no partition that merges at present (design.md, rule 8).
+    bool quorate() const;
 
   private:
     struct WaitingFlush {
@@ -186,7 +188,6 @@ class MirrorLogCore {
     void rejoin(Effects& effects);
     void lose_state(Instant now, Effects& effects);
     void say_again(Instant now, Effects& effects);
-    bool quorate() const;
     Owner owner() const { return {self_.node, config_.luid}; }
     bool is_server() const;
 

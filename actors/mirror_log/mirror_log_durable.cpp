@@ -67,7 +67,7 @@ void MirrorLogCore::update_durability(Instant now, Effects& effects) {
 }
 
 void MirrorLogCore::start_write(Instant now, Effects& effects) {
-    if (!merged_ || writer_.writing() || !writer_.has_pending() || !quorate()) return;
+    if (!merged_ || writer_.writing() || !writer_.has_pending() || !quorate()) return lazy_write_due_.reset();
     const bool urgent =
         life_ == LifeState::leaving || std::any_of(to_confirm_.begin(), to_confirm_.end(), [this](const auto& wanted) {
             return value_of(durable_, wanted.first) < wanted.second;
