@@ -182,6 +182,8 @@ void MirrorLogCore::server_changed(Effects& effects) {
     if (now_server == last_server_) return;
     last_server_ = now_server;
     sent_confirm_.clear();
+    // What another member said to a server was that it has applied the ops; a server's word also covers the device.
+    confirmed_by_other_ = std::min(confirmed_by_other_, confirmed_);
     if (now_server != self_ || !device_ready() || merged_) return;
     say(LogLevel::notice, "is served by this node now", effects);
     effects.emplace_back(ReadEffect{args_.region_count});

@@ -37,6 +37,21 @@ TEST_F(DiskGroup, write_that_can_wait_is_not_tried_for_ever_without_quorum) {
     EXPECT_TRUE(cluster->device.clean(5));
 }
 
+TEST_F(DiskGroup, word_given_to_a_server_says_nothing_of_the_device_once_another_member_serves) {
+    start({2, 3});
+    recover_all(2);
+    cluster->advance(2s);
+    cluster->hold_writes = true;
+    const auto flush = cluster->ask(2, R::flush, list({5}));
+    cluster->settle();
+    cluster->start(1);
+    EXPECT_FALSE(answered(2, flush));
+    EXPECT_TRUE(cluster->device.clean(5));
+    cluster->release_writes();
+    EXPECT_TRUE(answered(2, flush));
+    EXPECT_FALSE(cluster->device.clean(5));
+}
+
 TEST_F(Group, suspend_of_a_kernel_whose_marks_are_unknown_leaves_no_region_dirty_for_good) {
     start({1, 2});
     recover_all(1);
