@@ -199,6 +199,7 @@ class MirrorLogCore {
     void update_confirmed();
     void answer_flushes(Effects& effects);
     void fail_flushes(int error, Effects& effects);
+    void refuse_flushes(int error, Effects& effects);
     void merge(const DeviceImage& image, Effects& effects);
     void take_confirm(MemberId sender, const Confirm& confirm, Effects& effects);
     Progress progress() const;
@@ -228,6 +229,8 @@ class MirrorLogCore {
     /// Regions reported as failed, by the op that says so, until that is confirmed.
     std::map<std::uint64_t, RegionNumber> failures_;
     std::vector<WaitingFlush> flushes_;
+    /// Marks failed to become durable and nobody tries that again by itself.
+    bool flush_failed_ = false;
     std::vector<WaitingWork> work_;
     RecoveryWork recovery_;
     /// The want_work that is under way, or the grant it brought waits for its confirmation.

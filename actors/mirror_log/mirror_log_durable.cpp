@@ -115,6 +115,11 @@ void MirrorLogCore::fail_flushes(int error, Effects& effects) {
         wanted = through;
     }
     if (!confirm.confirmations.empty()) effects.emplace_back(SendEffect{std::move(confirm)});
+    refuse_flushes(error, effects);
+}
+
+void MirrorLogCore::refuse_flushes(int error, Effects& effects) {
+    flush_failed_ = true;
     for (const WaitingFlush& flush : std::exchange(flushes_, {}))
         refuse(flush.request, error, effects);
 }
@@ -146,9 +151,7 @@ void MirrorLogCore::take_confirm(MemberId sender, const Confirm& confirm, Effect
         if (confirmer == nullptr || confirmer->id != sender || c.next_seq > outbox_.next_seq()) continue;
         confirmed_by_other_ = std::max(confirmed_by_other_, c.next_seq);
         if (!is_server()) device_error_ = -c.error;
-        if (c.error == 0) continue;
-        for (const WaitingFlush& flush : std::exchange(flushes_, {}))
-            refuse(flush.request, -c.error, effects);
+        if (c.error != 0) refuse_flushes(-c.error, effects);
     }
 }
 

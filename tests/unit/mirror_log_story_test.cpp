@@ -1,6 +1,8 @@
 // Stories that the simulation found: each once broke the log.
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "tests/unit/group_fixture.hpp"
 
 namespace cmirror::mirror_log {
@@ -50,6 +52,20 @@ TEST_F(DiskGroup, word_given_to_a_server_says_nothing_of_the_device_once_another
     cluster->release_writes();
     EXPECT_TRUE(answered(2, flush));
     EXPECT_FALSE(cluster->device.clean(5));
+}
+
+TEST_F(DiskGroup, flush_after_a_failed_one_is_tried_again_also_when_clears_are_under_way) {
+    start({1, 2});
+    recover_all(1);
+    cluster->advance(2s);
+    for (const NodeId id : {1U, 2U}) {
+        cluster->device.write_error = EIO;
+        EXPECT_EQ(error(id, R::flush, list({id})), -EIO);
+        cluster->device.write_error = 0;
+        call(id, R::presuspend);
+        cluster->ask(id, R::clear_region, list({id}));
+        EXPECT_EQ(error(id, R::flush), 0);
+    }
 }
 
 TEST_F(Group, suspend_of_a_kernel_whose_marks_are_unknown_leaves_no_region_dirty_for_good) {
