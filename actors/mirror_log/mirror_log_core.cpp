@@ -366,6 +366,8 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
     if (merging_) consider(merging_->due);
     // Only what is done then: what waits for something else would be due again at once.
     if (regained_at_ && !merging_) consider(*regained_at_ + config_.settings.quorum_settle);
+    for (const auto& [node, since] : nodes_lost_)
+        consider(since + config_.settings.view_doubt);
     if (quorate())
         for (const auto& [node, since] : ring_lost_)
             consider(since + config_.settings.fenced_after);

@@ -52,6 +52,9 @@ struct Settings {
     Instant merge_wait = std::chrono::seconds{5};
     /// Quorum that was lost counts again after this time: a partition that has healed shows by then.
     Instant quorum_settle = std::chrono::milliseconds{500};
+    /// A view that still has a node which the group saw go counts again after this time: it was newer than the group's
+    /// word, and no further one comes.
+    Instant view_doubt = std::chrono::seconds{5};
     /// A node that the ring has lost for so long is certainly fenced; 0: never.
     Instant fenced_after{0};
     /// A state's digest is multicast when this time has passed and something has changed.
@@ -173,7 +176,7 @@ class MirrorLogCore {
     void apply_membership(const Membership& membership, StateChanges& changes, Effects& effects);
     void await_state(const GroupEvent& event, Instant now, Effects& effects);
     void receive(const GroupDelivery& delivery, const StateChunk& chunk, Instant now, Effects& effects);
-    void lose_node(NodeId node);
+    void follow_nodes(const Membership& membership, Instant now);
     void load_state(Instant now, Effects& effects);
     void became_valid(Instant now, Effects& effects);
     void serve_joiners(Effects& effects);
@@ -244,7 +247,8 @@ class MirrorLogCore {
     bool valid_ = false;
     JoinToken token_ = 0;
     std::optional<QuorumView> view_;
-    std::set<NodeId> nodes_lost_;
+    /// Nodes that the group saw go and the view still has, since when: the view is of an older ring.
+    std::map<NodeId, Instant> nodes_lost_;
     /// Quorum was lost and does not count again yet.
     bool lost_quorum_ = false;
     std::optional<Instant> regained_at_;

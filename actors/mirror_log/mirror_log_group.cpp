@@ -34,8 +34,8 @@ void MirrorLogCore::quorum(const QuorumView& view, Instant now, Effects& effects
     if (ended_) return;
     const bool before = quorate();
     view_ = view;
-    std::erase_if(nodes_lost_, [&](NodeId node) {
-        return std::find(view.nodes.begin(), view.nodes.end(), node) == view.nodes.end();
+    std::erase_if(nodes_lost_, [&](const auto& lost) {
+        return std::find(view.nodes.begin(), view.nodes.end(), lost.first) == view.nodes.end();
     });
     note_quorum(view.quorate, now);
     if (before && !quorate() && in_group_)
@@ -140,9 +140,9 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
 void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effects) {
     if (const auto* membership = std::get_if<Membership>(&event)) {
         group_ = membership->members;
+        follow_nodes(*membership, now);
         for (const MemberChange& gone : membership->left) {
             older_.erase(gone.member);
-            if (gone.reason == ChangeReason::node_down && gone.member.node != self_.node) lose_node(gone.member.node);
             if (receiver_ && receiver_->sender() == gone.member) receiver_.reset();
         }
     }
@@ -164,9 +164,16 @@ void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effect
     }
 }
 
-void MirrorLogCore::lose_node(NodeId node) {
-    const bool in_view = view_ && std::find(view_->nodes.begin(), view_->nodes.end(), node) != view_->nodes.end();
-    if (in_view) nodes_lost_.insert(node);
+// The quorum service and the group speak of the same rings, in any order.
+void MirrorLogCore::follow_nodes(const Membership& membership, Instant now) {
+    for (const MemberChange& gone : membership.left) {
+        const NodeId node = gone.member.node;
+        if (gone.reason != ChangeReason::node_down || node == self_.node || !view_) continue;
+        if (std::find(view_->nodes.begin(), view_->nodes.end(), node) != view_->nodes.end())
+            nodes_lost_.try_emplace(node, now);
+    }
+    for (const MemberChange& come : membership.joined)
+        nodes_lost_.erase(come.member.node);
 }
 
 // Until the state is here only what brings it counts; what is delivered behind its point is kept.

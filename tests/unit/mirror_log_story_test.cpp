@@ -68,6 +68,20 @@ TEST_F(DiskGroup, flush_after_a_failed_one_is_tried_again_also_when_clears_are_u
     }
 }
 
+TEST_F(Group, quorum_view_that_is_newer_than_the_groups_word_counts_after_a_while) {
+    start({1, 2, 3});
+    recover_all(1);
+    cluster->crash(3);
+    // Back in the ring, with a new boot, before the group's members hear that it was gone.
+    cluster->add(3);
+    cluster->settle();
+    const auto flush = cluster->ask(1, R::flush, list({5}));
+    cluster->settle();
+    EXPECT_FALSE(answered(1, flush));
+    cluster->advance(6s);
+    EXPECT_TRUE(answered(1, flush));
+}
+
 TEST_F(Group, suspend_of_a_kernel_whose_marks_are_unknown_leaves_no_region_dirty_for_good) {
     start({1, 2});
     recover_all(1);
