@@ -46,7 +46,7 @@ void LogState::apply_one(const Member& member, std::uint64_t seq, const Op& op, 
             presuspend(owner);
             return;
         case OpKind::postsuspend:
-            if (!marks_.of(owner).empty()) changes.left_marked.push_back(owner);
+            if (marks_.has_everything(owner) || !marks_.of(owner).empty()) changes.left_marked.push_back(owner);
             end_owner(owner);
             return;
         case OpKind::resumed:
@@ -219,23 +219,21 @@ void LogState::end_owner(Owner owner) {
     grants_.end_all(owner);
     suspending_.erase(owner);
     std::erase_if(tried_, [owner](const auto& t) { return t.first == owner; });
+    const bool everything = marks_.has_everything(owner);
     for (const RegionNumber region : marks_.remove_all(owner)) {
         toggled(6, region, key_of(owner));
         make_stale(region);
     }
+    // Any region may be one that its kernel never cleared.
+    for (RegionNumber region = 0; everything && region < region_count(); ++region)
+        make_stale(region);
     boots_.erase(owner);
     find_orphans();
 }
 
 /// The kernel that wrote is gone for good, perhaps between its legs.
 void LogState::lose_writer(Owner owner, StateChanges& changes) {
-    if (marks_.has_everything(owner)) {
-        for (RegionNumber region = 0; region < region_count(); ++region)
-            make_stale(region);
-        changes.writers_lost.push_back(owner);
-    } else if (!marks_.of(owner).empty()) {
-        changes.writers_lost.push_back(owner);
-    }
+    if (marks_.has_everything(owner) || !marks_.of(owner).empty()) changes.writers_lost.push_back(owner);
     end_owner(owner);
     for (auto i = failed_.begin(); i != failed_.end();) {
         i->second.erase(owner);

@@ -375,9 +375,13 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
         consider(work.deadline);
     consider(leave_due_);
     if (merging_) consider(merging_->due);
-    if (regained_at_) consider(*regained_at_ + config_.settings.quorum_settle);
-    for (const auto& [node, since] : ring_lost_)
-        consider(since + config_.settings.fenced_after);
+    // Only what is done then: what waits for something else would be due again at once.
+    if (regained_at_ && !merging_) consider(*regained_at_ + config_.settings.quorum_settle);
+    for (const auto& [node, since] : nodes_lost_)
+        consider(since + config_.settings.view_doubt);
+    if (quorate())
+        for (const auto& [node, since] : ring_lost_)
+            consider(since + config_.settings.fenced_after);
     if (!next || (scheduled_ && *scheduled_ <= *next)) return;
     scheduled_ = std::max(*next, now);
     effects.emplace_back(WakeEffect{*scheduled_});

@@ -67,6 +67,8 @@ class MirrorLogCore {
     /// Null before the log was first resumed.
     const LogState* state() const { return state_ ? &*state_ : nullptr; }
     bool valid() const { return valid_; }
+    /// Quorum, confirmed for the current ring, and no partition that merges at present (design.md, rule 8).
+    bool quorate() const;
 
   private:
     struct WaitingFlush {
@@ -150,7 +152,7 @@ class MirrorLogCore {
     void apply_membership(const Membership& membership, StateChanges& changes, Effects& effects);
     void await_state(const GroupEvent& event, Instant now, Effects& effects);
     void receive(const GroupDelivery& delivery, const StateChunk& chunk, Instant now, Effects& effects);
-    void lose_node(NodeId node);
+    void follow_nodes(const Membership& membership, Instant now);
     void load_state(Instant now, Effects& effects);
     void became_valid(Instant now, Effects& effects);
     void serve_joiners(Effects& effects);
@@ -165,7 +167,6 @@ class MirrorLogCore {
     void rejoin(Effects& effects);
     void lose_state(Instant now, Effects& effects);
     void say_again(Instant now, Effects& effects);
-    bool quorate() const;
     Owner owner() const { return {self_.node, config_.luid}; }
     bool is_server() const;
 
@@ -177,6 +178,7 @@ class MirrorLogCore {
     void update_confirmed();
     void answer_flushes(Effects& effects);
     void fail_flushes(int error, Effects& effects);
+    void refuse_flushes(int error, Effects& effects);
     void merge(const DeviceImage& image, Effects& effects);
     void take_confirm(MemberId sender, const Confirm& confirm, Effects& effects);
     Progress progress() const;
@@ -212,6 +214,8 @@ class MirrorLogCore {
     /// Regions reported as failed, by the op that says so, until that is confirmed.
     std::map<std::uint64_t, RegionNumber> failures_;
     std::vector<WaitingFlush> flushes_;
+    /// Marks failed to become durable and nobody tries that again by itself.
+    bool flush_failed_ = false;
     std::vector<WaitingWork> work_;
     RecoveryWork recovery_;
     /// The want_work that is under way, or the grant it brought waits for its confirmation.
@@ -230,7 +234,8 @@ class MirrorLogCore {
     bool valid_ = false;
     JoinToken token_ = 0;
     std::optional<QuorumView> view_;
-    std::set<NodeId> nodes_lost_;
+    /// Nodes that the group saw go and the view still has, since when: the view is of an older ring.
+    std::map<NodeId, Instant> nodes_lost_;
     /// Quorum was lost and does not count again yet.
     bool lost_quorum_ = false;
     std::optional<Instant> regained_at_;

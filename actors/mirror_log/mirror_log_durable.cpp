@@ -67,7 +67,7 @@ void MirrorLogCore::update_durability(Instant now, Effects& effects) {
 }
 
 void MirrorLogCore::start_write(Instant now, Effects& effects) {
-    if (!merged_ || writer_.writing() || !writer_.has_pending() || !quorate()) return;
+    if (!merged_ || writer_.writing() || !writer_.has_pending() || !quorate()) return lazy_write_due_.reset();
     const bool urgent =
         life_ == LifeState::leaving || std::any_of(to_confirm_.begin(), to_confirm_.end(), [this](const auto& wanted) {
             return value_of(durable_, wanted.first) < wanted.second;
@@ -115,6 +115,11 @@ void MirrorLogCore::fail_flushes(int error, Effects& effects) {
         wanted = through;
     }
     if (!confirm.confirmations.empty()) effects.emplace_back(SendEffect{std::move(confirm)});
+    refuse_flushes(error, effects);
+}
+
+void MirrorLogCore::refuse_flushes(int error, Effects& effects) {
+    flush_failed_ = true;
     for (const WaitingFlush& flush : std::exchange(flushes_, {}))
         refuse(flush.request, error, effects);
 }
@@ -146,9 +151,7 @@ void MirrorLogCore::take_confirm(MemberId sender, const Confirm& confirm, Effect
         if (confirmer == nullptr || confirmer->id != sender || c.next_seq > outbox_.next_seq()) continue;
         confirmed_by_other_ = std::max(confirmed_by_other_, c.next_seq);
         if (!is_server()) device_error_ = -c.error;
-        if (c.error == 0) continue;
-        for (const WaitingFlush& flush : std::exchange(flushes_, {}))
-            refuse(flush.request, -c.error, effects);
+        if (c.error != 0) refuse_flushes(-c.error, effects);
     }
 }
 
@@ -182,6 +185,8 @@ void MirrorLogCore::server_changed(Effects& effects) {
     if (now_server == last_server_) return;
     last_server_ = now_server;
     sent_confirm_.clear();
+    // What another member said to a server was that it has applied the ops; a server's word also covers the device.
+    confirmed_by_other_ = std::min(confirmed_by_other_, confirmed_);
     if (now_server != self_ || !device_ready() || merged_) return;
     say(LogLevel::notice, "is served by this node now", effects);
     effects.emplace_back(ReadEffect{args_.region_count});

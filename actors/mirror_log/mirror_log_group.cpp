@@ -22,8 +22,8 @@ void MirrorLogCore::quorum(const QuorumView& view, Instant now, Effects& effects
     if (ended_) return;
     const bool before = quorate();
     view_ = view;
-    std::erase_if(nodes_lost_, [&](NodeId node) {
-        return std::find(view.nodes.begin(), view.nodes.end(), node) == view.nodes.end();
+    std::erase_if(nodes_lost_, [&](const auto& lost) {
+        return std::find(view.nodes.begin(), view.nodes.end(), lost.first) == view.nodes.end();
     });
     note_quorum(view.quorate, now);
     if (std::exchange(awaiting_view_, false)) found(now, effects);
@@ -70,9 +70,9 @@ void MirrorLogCore::delivered(MemberId sender, const ClusterMessage& message, In
 void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effects) {
     if (const auto* membership = std::get_if<Membership>(&event)) {
         group_ = membership->members;
+        follow_nodes(*membership, now);
         for (const MemberChange& gone : membership->left) {
             older_.erase(gone.member);
-            if (gone.reason == ChangeReason::node_down && gone.member.node != self_.node) lose_node(gone.member.node);
             if (receiver_ && receiver_->sender() == gone.member) receiver_.reset();
         }
     }
@@ -94,9 +94,16 @@ void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effect
     }
 }
 
-void MirrorLogCore::lose_node(NodeId node) {
-    const bool in_view = view_ && std::find(view_->nodes.begin(), view_->nodes.end(), node) != view_->nodes.end();
-    if (in_view) nodes_lost_.insert(node);
+// The quorum service and the group speak of the same rings, in any order.
+void MirrorLogCore::follow_nodes(const Membership& membership, Instant now) {
+    for (const MemberChange& gone : membership.left) {
+        const NodeId node = gone.member.node;
+        if (gone.reason != ChangeReason::node_down || node == self_.node || !view_) continue;
+        if (std::find(view_->nodes.begin(), view_->nodes.end(), node) != view_->nodes.end())
+            nodes_lost_.try_emplace(node, now);
+    }
+    for (const MemberChange& come : membership.joined)
+        nodes_lost_.erase(come.member.node);
 }
 
 /// One event of the total order, on a state that has seen all before it.

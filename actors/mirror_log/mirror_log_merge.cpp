@@ -75,6 +75,7 @@ void MirrorLogCore::note_quorum(bool quorate_now, Instant now) {
 }
 
 void MirrorLogCore::settle_quorum(Instant now, Effects& effects) {
+    std::erase_if(nodes_lost_, [&](const auto& lost) { return now - lost.second >= config_.settings.view_doubt; });
     if (!lost_quorum_ || !regained_at_ || merging_ || now - *regained_at_ < config_.settings.quorum_settle) return;
     lost_quorum_ = false;
     regained_at_.reset();

@@ -142,8 +142,9 @@ void MirrorLogCore::serve_flush(const KernelRequest& request, Instant now, Effec
             mark(region);
     if (need_ <= confirmed_) return reply(request, {}, effects);
     // An earlier FLUSH of the same marks failed: whoever confirms is asked to try again.
-    if (!outbox_.has_unsent() && !outbox_.has_undelivered() && flushes_.empty())
-        need_ = outbox_.add({OpKind::confirm, 0, 1}) + 1;
+    const bool nothing_under_way = !outbox_.has_unsent() && !outbox_.has_undelivered() && flushes_.empty();
+    if (nothing_under_way || flush_failed_) need_ = outbox_.add({OpKind::confirm, 0, 1}) + 1;
+    flush_failed_ = false;
     if (outbox_.has_unsent()) {
         ++rounds_;
         outbox_.send(effects, now);

@@ -53,7 +53,8 @@ MirrorProfile draw_mirror(Random& random) {
     mirror.slots = 1 + random.below(3);
     mirror.legs = 2 + random.index(2);
     mirror.disk_log = random.chance(0.5);
-    mirror.nosync = random.chance(0.3);
+    // A core log with nosync counts as in sync when its last member is lost, whatever the legs hold: the table says so.
+    mirror.nosync = random.chance(0.3) && mirror.disk_log;
     mirror.integrated_flush = random.chance(0.3);
     return mirror;
 }

@@ -92,6 +92,7 @@ bool World::run() {
     while (step(end)) {
     }
     if (!violation_) finish();
+    if (violation_ && tracing()) tell_logs();
     return !violation_;
 }
 

@@ -112,6 +112,8 @@ class World {
     void run_actors();
     /// Why the run cannot end yet; empty if everything is well.
     std::string unfinished();
+    /// What logs and kernels know, for the story.
+    void tell_logs();
 
     const Options options;
     const Profile profile;

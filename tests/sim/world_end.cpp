@@ -69,6 +69,69 @@ void World::tend() {
     }
 }
 
+namespace {
+
+std::string name_of(Owner owner) {
+    return "node " + std::to_string(owner.node) + "/" + hexadecimal(owner.luid);
+}
+
+template <class Regions>
+std::string list_of(const Regions& regions) {
+    constexpr std::size_t shown_max = 12;
+    std::string text;
+    std::size_t shown = 0;
+    for (const RegionNumber region : regions)
+        if (shown++ < shown_max) text += " " + std::to_string(region);
+    return text + (shown > shown_max ? " ... (" + std::to_string(shown) + ")" : "");
+}
+
+std::string describe_state(const mirror_log::LogState& state) {
+    std::string text = std::to_string(state.sync().count()) + " in sync, " + std::to_string(state.clean().count()) +
+                       " clean of " + std::to_string(state.region_count()) + ", ordinal " +
+                       std::to_string(state.ordinal()) + "; members:";
+    for (const mirror_log::Member& m : state.members())
+        text += " " + std::to_string(m.id.node) + "/" + std::to_string(m.id.process) + (m.valid ? "" : " (no state)") +
+                (state.asked(m.owner()) ? " (asks)" : "");
+    for (const Owner owner : state.marks().owners())
+        text += "; marks of " + name_of(owner) + (state.present(owner) ? ":" : " (absent):") +
+                (state.marks().has_everything(owner) ? " everything" : list_of(state.marks().of(owner)));
+    for (const auto& [first, run] : state.grants().runs())
+        text += "; granted to " + name_of(run.owner) + ": " + std::to_string(first) + "+" + std::to_string(run.count) +
+                (run.later ? " (later)" : "");
+    for (const mirror_log::HeldMark& held : state.held())
+        text += "; held mark of " + name_of(held.owner) + ": " + std::to_string(held.region);
+    std::vector<RegionNumber> stale, wanted;
+    for (RegionNumber region = 0; region < state.region_count(); ++region) {
+        if (!state.sync().test(region)) stale.push_back(region);
+        if (state.wanted(region)) wanted.push_back(region);
+    }
+    if (!stale.empty()) text += "; out of sync:" + list_of(stale);
+    if (!wanted.empty()) text += "; wanted:" + list_of(wanted);
+    return text;
+}
+
+}  // namespace
+
+void World::tell_logs() {
+    for (auto& n : nodes_) {
+        if (!n->daemon) continue;
+        for (const RunningLog& log : n->daemon->logs()) {
+            const LogStatus status = log.core->status();
+            std::string text = "at the end: " + std::string(log.uuid.text()) + " " + hexadecimal(log.luid) + " " +
+                               status.state + (status.quorate ? "" : ", no quorum") +
+                               (log.core->valid() ? "" : ", not valid");
+            for (const PendingRequest& pending : status.pending)
+                text += ", waits: " + pending.type + " #" + std::to_string(pending.seq);
+            if (log.core->state() != nullptr) text += "; " + describe_state(*log.core->state());
+            tell(*n, text);
+        }
+        if (!n->kernel) continue;
+        for (auto& d : n->kernel->devices())
+            if (d->live() != nullptr)
+                tell(*n, "at the end: kernel, " + hexadecimal(d->live()->luid()) + ": " + d->live()->describe());
+    }
+}
+
 std::string World::unfinished() {
     for (auto& n : nodes_) {
         const std::string where = "node " + std::to_string(n->id) + ": ";

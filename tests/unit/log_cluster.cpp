@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "messages/invariant.hpp"
 #include "messages/wire_disk.hpp"
 #include "messages/wire_state_file.hpp"
 
@@ -97,13 +98,18 @@ void LogCluster::settle() {
 }
 
 void LogCluster::advance(Instant time) {
+    // Wishes to be woken that come again and again at the same moment would keep a daemon busy for nothing.
+    constexpr int wakes_at_once_max = 1000;
     const Instant end = now + time;
+    int wakes_at_once = 0;
     settle();
     while (true) {
         Node* next = nullptr;
         for (auto& [id, node] : nodes_)
             if (node->core && node->wake && (next == nullptr || *node->wake < *next->wake)) next = node.get();
         if (next == nullptr || *next->wake > end) break;
+        wakes_at_once = *next->wake > now ? 0 : wakes_at_once + 1;
+        CMIRROR_INVARIANT(wakes_at_once < wakes_at_once_max);
         now = std::max(now, *next->wake);
         next->wake.reset();
         Effects effects;

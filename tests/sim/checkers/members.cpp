@@ -9,7 +9,8 @@ std::vector<LogMember> quorate_members(World& world, const Mirror& mirror) {
     for (auto& node : world.nodes()) {
         if (!node->daemon || !node->in_ring || !world.cluster.view_of(node->id).quorate) continue;
         for (const RunningLog& log : node->daemon->logs())
-            if (log.uuid == mirror.table.uuid && log.core->valid()) members.push_back({node.get(), log});
+            if (log.uuid == mirror.table.uuid && log.core->valid() && log.core->quorate())
+                members.push_back({node.get(), log});
     }
     return members;
 }

@@ -14,7 +14,7 @@ struct LogMember {
     Owner owner() const { return {node->id, log.luid}; }
 };
 
-/// The valid members on nodes whose ring has quorum.
+/// The valid members on nodes whose ring has quorum and which know that; not those that merge with another side.
 std::vector<LogMember> quorate_members(World& world, const Mirror& mirror);
 /// The one that has applied most; null if there is none.
 const LogMember* leading(const std::vector<LogMember>& members);

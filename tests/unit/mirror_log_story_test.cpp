@@ -1,0 +1,102 @@
+// Stories that the simulation found: each once broke the log.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "tests/unit/group_fixture.hpp"
+
+namespace cmirror::mirror_log {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST_F(DiskGroup, flush_is_confirmed_by_a_member_that_joined_while_the_device_was_written) {
+    start({1});
+    recover_all(1);
+    cluster->advance(2s);
+    cluster->hold_writes = true;
+    const auto flush = cluster->ask(1, R::flush, list({5}));
+    cluster->settle();
+    EXPECT_FALSE(answered(1, flush));
+    // From here on the answer needs the new member's word.
+    start({2});
+    cluster->release_writes();
+    EXPECT_TRUE(answered(1, flush));
+}
+
+TEST_F(DiskGroup, write_that_can_wait_is_not_tried_for_ever_without_quorum) {
+    start({1, 2});
+    recover_all(1);
+    cluster->advance(2s);
+    call(2, R::flush, list({5}));
+    call(2, R::clear_region, list({5}));
+    cluster->advance(5500ms);
+    cluster->set_quorum(1, false);
+    cluster->advance(10s);
+    EXPECT_FALSE(cluster->device.clean(5));
+    cluster->set_quorum(1, true);
+    cluster->advance(5s);
+    EXPECT_TRUE(cluster->device.clean(5));
+}
+
+TEST_F(DiskGroup, word_given_to_a_server_says_nothing_of_the_device_once_another_member_serves) {
+    start({2, 3});
+    recover_all(2);
+    cluster->advance(2s);
+    cluster->hold_writes = true;
+    const auto flush = cluster->ask(2, R::flush, list({5}));
+    cluster->settle();
+    cluster->start(1);
+    EXPECT_FALSE(answered(2, flush));
+    EXPECT_TRUE(cluster->device.clean(5));
+    cluster->release_writes();
+    EXPECT_TRUE(answered(2, flush));
+    EXPECT_FALSE(cluster->device.clean(5));
+}
+
+TEST_F(DiskGroup, flush_after_a_failed_one_is_tried_again_also_when_clears_are_under_way) {
+    start({1, 2});
+    recover_all(1);
+    cluster->advance(2s);
+    for (const NodeId id : {1U, 2U}) {
+        cluster->device.write_error = EIO;
+        EXPECT_EQ(error(id, R::flush, list({id})), -EIO);
+        cluster->device.write_error = 0;
+        call(id, R::presuspend);
+        cluster->ask(id, R::clear_region, list({id}));
+        EXPECT_EQ(error(id, R::flush), 0);
+    }
+}
+
+TEST_F(Group, quorum_view_that_is_newer_than_the_groups_word_counts_after_a_while) {
+    start({1, 2, 3});
+    recover_all(1);
+    cluster->crash(3);
+    // Back in the ring, with a new boot, before the group's members hear that it was gone.
+    cluster->add(3);
+    cluster->settle();
+    const auto flush = cluster->ask(1, R::flush, list({5}));
+    cluster->settle();
+    EXPECT_FALSE(answered(1, flush));
+    cluster->advance(6s);
+    EXPECT_TRUE(answered(1, flush));
+}
+
+TEST_F(Group, suspend_of_a_kernel_whose_marks_are_unknown_leaves_no_region_dirty_for_good) {
+    start({1, 2});
+    recover_all(1);
+    cluster->lose_state_files = true;
+    cluster->kill(2);
+    cluster->restart(2, false);
+    ASSERT_TRUE(state(1).marks().has_everything(owner(2)));
+    call(2, R::presuspend);
+    call(2, R::postsuspend);
+    // Any of them may be one that the kernel never cleared.
+    EXPECT_EQ(state(1).sync().count(), 0U);
+    call(2, R::resume);
+    recover_all(2);
+    EXPECT_TRUE(state(1).clean().all());
+}
+
+}  // namespace
+}  // namespace cmirror::mirror_log
