@@ -151,8 +151,13 @@ void MirrorLogCore::answer_idle(const KernelRequest& request, Effects& effects) 
         case RequestType::get_region_size:
             return reply(request, args_.region_size_sectors, effects);
         case RequestType::get_sync_count:
-            if (state_) return reply(request, state_->sync_count(), effects);
-            return reply(request, args_.sync == ConstructorArguments::Sync::nosync ? args_.region_count : 0, effects);
+            return reply(request, idle_sync_count(), effects);
+        case RequestType::clear_region:
+            // The end of a write that came late: the kernel has cached nothing.
+            for (const RegionNumber region : std::get<RegionList>(request.payload)) {
+                if (my_marks_.erase(region) + left_marked_.erase(region) > 0) keeper_.cleared(region);
+            }
+            return reply(request, {}, effects);
         case RequestType::status_info:
             return reply(request, status_info(), effects);
         case RequestType::status_table:
@@ -167,6 +172,15 @@ void MirrorLogCore::answer_idle(const KernelRequest& request, Effects& effects) 
         default:
             return reply(request, {}, effects);
     }
+}
+
+// A count of all regions sets the kernel's hint to the end. While the group is being joined nothing is known that
+// would allow it.
+std::uint64_t MirrorLogCore::idle_sync_count() const {
+    const bool nosync = args_.sync == ConstructorArguments::Sync::nosync;
+    const std::uint64_t count = state_ ? state_->sync_count() : nosync ? args_.region_count : 0;
+    const bool may_raise_hint = life_ == LifeState::joining && hint_.highest() < args_.region_count;
+    return may_raise_hint ? std::min(count, args_.region_count - 1) : count;
 }
 
 void MirrorLogCore::start_joining(const KernelRequest& request, Effects& effects) {
@@ -273,8 +287,13 @@ void MirrorLogCore::finish_leaving(Effects& effects) {
     reset_membership();
     recovery_.stop();
     kept_.reset();
-    keeper_.cleared_all();
+    for (const RegionNumber region : warm_.take_all())
+        my_marks_.erase(region);
+    left_marked_.insert(my_marks_.begin(), my_marks_.end());
     my_marks_.clear();
+    keeper_.cleared_all();
+    for (const RegionNumber region : left_marked_)
+        keeper_.marked(region);
     failures_.clear();
     for (const KernelRequest& request : std::exchange(resume_requests_, {}))
         reply(request, {}, effects);

@@ -87,6 +87,7 @@ class MirrorLogCore {
     void construct(const KernelRequest& request, Effects& effects);
     void answer_construct(const KernelRequest& request, Effects& effects) const;
     void answer_idle(const KernelRequest& request, Effects& effects);
+    std::uint64_t idle_sync_count() const;
     void start_joining(const KernelRequest& request, Effects& effects);
     void resume_again(const KernelRequest& request, Instant now, Effects& effects);
     void stop_recovery(const KernelRequest& request, Instant now, Effects& effects);
@@ -207,6 +208,8 @@ class MirrorLogCore {
     WarmMarks warm_;
     /// Regions that this kernel has marked, warm ones included, as far as they were not given up.
     std::set<RegionNumber> my_marks_;
+    /// Marked when the kernel had drained its I/O, and not cleared since: it may have cached them as not in sync.
+    std::set<RegionNumber> left_marked_;
     /// Regions reported as failed, by the op that says so, until that is confirmed.
     std::map<std::uint64_t, RegionNumber> failures_;
     std::vector<WaitingFlush> flushes_;

@@ -330,10 +330,16 @@ void MirrorLogCore::became_valid(Instant now, Effects& effects) {
     valid_ = true;
     founding_ = false;
     last_server_ = {};
+    hint_.interrupted(now);
     say_again(now, effects);
     say(LogLevel::notice, "joined, with " + std::to_string(state_->members().size()) + " member(s)", effects);
-    for (const KernelRequest& request : std::exchange(resume_requests_, {}))
-        reply(request, {}, effects);
+    // What the kernel has cached as not in sync is known to others before it writes again.
+    for (const KernelRequest& request : std::exchange(resume_requests_, {})) {
+        if (failures_.empty())
+            reply(request, {}, effects);
+        else
+            flushes_.push_back({request, need_});
+    }
     kept_.reset();
     if (past_presuspend_) outbox_.add({OpKind::presuspend, 0, 1});
     enter(past_presuspend_ ? LifeState::presuspended : LifeState::active, now, effects);
@@ -342,6 +348,15 @@ void MirrorLogCore::became_valid(Instant now, Effects& effects) {
 
 /// What this kernel has marked and reported belongs to the state that was joined, whatever that knew of it.
 void MirrorLogCore::say_again(Instant now, Effects& effects) {
+    // Regions that the kernel has cached as not in sync (spec/kernel.md): it said so, or their marks outlasted its
+    // suspend, whoever recovered them meanwhile.
+    std::set<RegionNumber> failed = std::exchange(left_marked_, {});
+    for (const auto& [seq, region] : std::exchange(failures_, {}))
+        failed.insert(region);
+    for (const RegionNumber region : failed) {
+        failures_[outbox_.next_seq()] = region;
+        need_ = outbox_.add({OpKind::failed, region, 1}) + 1;
+    }
     const bool knows_own_marks = !reconnected_ || resumed_before_ || kept_;
     if (knows_own_marks) {
         const std::set<RegionNumber> theirs = state_->marks().of(owner());
@@ -355,12 +370,6 @@ void MirrorLogCore::say_again(Instant now, Effects& effects) {
     // Whatever the state says: the copy is under way.
     if (const auto copying = recovery_.current())
         if (state_->grants().granted_to(*copying) != owner()) outbox_.add({OpKind::copying, *copying, 1});
-    std::map<std::uint64_t, RegionNumber> failures;
-    failures.swap(failures_);
-    for (const auto& [seq, region] : failures) {
-        failures_[outbox_.next_seq()] = region;
-        need_ = outbox_.add({OpKind::failed, region, 1}) + 1;
-    }
     for (WaitingFlush& flush : flushes_)
         flush.need = need_;
     outbox_.send(effects, now);
