@@ -1,9 +1,11 @@
 // All rules of one instance of a mirror log: events in, effects out (design.md). Knows no CAF, no I/O and no clock.
 //
 //   mirror_log_core.cpp      the life of the instance: which request means what, timers
+//   mirror_log_idle.cpp      what an instance that does not serve answers
 //   mirror_log_requests.cpp  what the kernel is answered while the log is active
 //   mirror_log_recovery.cpp  regions handed to the kernel for recovery
 //   mirror_log_group.cpp     the group: joining, deliveries, members, quorum
+//   mirror_log_rejoin.cpp    what a member that has become valid says of its kernel
 //   mirror_log_merge.cpp     partitions that merge, nodes that are gone for good
 //   mirror_log_durable.cpp   FLUSH: confirmations and the log device
 //   mirror_log_kept.cpp      the state file: what is kept, and what an earlier daemon left
@@ -151,7 +153,7 @@ class MirrorLogCore {
     void receive(const GroupDelivery& delivery, const StateChunk& chunk, Instant now, Effects& effects);
     void lose_node(NodeId node);
     void load_state(Instant now, Effects& effects);
-    void became_valid(Instant now, Effects& effects);
+    void became_valid(bool known, Instant now, Effects& effects);
     void serve_joiners(Effects& effects);
     void server_changed(Effects& effects);
     void start_merge(const Membership& membership, Instant now, Effects& effects);
@@ -163,7 +165,7 @@ class MirrorLogCore {
     void compare_digest(MemberId sender, const StateDigest& theirs, Effects& effects);
     void rejoin(Effects& effects);
     void lose_state(Instant now, Effects& effects);
-    void say_again(Instant now, Effects& effects);
+    void say_again(bool known, Instant now, Effects& effects);
     bool quorate() const;
     Owner owner() const { return {self_.node, config_.luid}; }
     bool is_server() const;

@@ -127,6 +127,7 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
             state_->start_from(image->words, image->region_count, nosync && first_start);
         else
             state_->start(nosync && first_start);
+        if (!first_start) state_->assume_all_reached();
     }
     if (image != nullptr) writer_.everything_changed(args_.region_count);
     merged_ = true;
@@ -306,8 +307,9 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
     } else if (const auto* valid = std::get_if<Valid>(&delivery.message)) {
         const Member* member = state_->member(sender);
         if (member == nullptr || member->token != valid->token) return;
+        const bool known = founding_ || state_->knows(member->owner());
         state_->became_valid(sender);
-        if (sender == self_ && valid->token == token_) became_valid(now, effects);
+        if (sender == self_ && valid->token == token_) became_valid(known, now, effects);
     } else if (const auto* confirm = std::get_if<Confirm>(&delivery.message)) {
         if (valid_) take_confirm(sender, *confirm, effects);
     } else if (const auto* begin = std::get_if<StateBegin>(&delivery.message)) {
@@ -323,56 +325,6 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
     } else if (const auto* digest = std::get_if<StateDigest>(&delivery.message)) {
         compare_digest(sender, *digest, effects);
     }
-}
-
-/// From here on this member counts.
-void MirrorLogCore::became_valid(Instant now, Effects& effects) {
-    valid_ = true;
-    founding_ = false;
-    last_server_ = {};
-    hint_.interrupted(now);
-    say_again(now, effects);
-    say(LogLevel::notice, "joined, with " + std::to_string(state_->members().size()) + " member(s)", effects);
-    // What the kernel has cached as not in sync is known to others before it writes again.
-    for (const KernelRequest& request : std::exchange(resume_requests_, {})) {
-        if (failures_.empty())
-            reply(request, {}, effects);
-        else
-            flushes_.push_back({request, need_});
-    }
-    kept_.reset();
-    if (past_presuspend_) outbox_.add({OpKind::presuspend, 0, 1});
-    enter(past_presuspend_ ? LifeState::presuspended : LifeState::active, now, effects);
-    outbox_.send(effects, now);
-}
-
-/// What this kernel has marked and reported belongs to the state that was joined, whatever that knew of it.
-void MirrorLogCore::say_again(Instant now, Effects& effects) {
-    // Regions that the kernel has cached as not in sync (spec/kernel.md): it said so, or their marks outlasted its
-    // suspend, whoever recovered them meanwhile.
-    std::set<RegionNumber> failed = std::exchange(left_marked_, {});
-    for (const auto& [seq, region] : std::exchange(failures_, {}))
-        failed.insert(region);
-    for (const RegionNumber region : failed) {
-        failures_[outbox_.next_seq()] = region;
-        need_ = outbox_.add({OpKind::failed, region, 1}) + 1;
-    }
-    const bool knows_own_marks = !reconnected_ || resumed_before_ || kept_;
-    if (knows_own_marks) {
-        const std::set<RegionNumber> theirs = state_->marks().of(owner());
-        for (const RegionNumber region : theirs)
-            if (!my_marks_.contains(region)) outbox_.add({OpKind::clear, region, 1});
-    } else {
-        need_ = outbox_.add({OpKind::marked_unknown, 0, 1}) + 1;
-    }
-    for (const RegionNumber region : my_marks_)
-        need_ = outbox_.add({OpKind::mark, region, 1}) + 1;
-    // Whatever the state says: the copy is under way.
-    if (const auto copying = recovery_.current())
-        if (state_->grants().granted_to(*copying) != owner()) outbox_.add({OpKind::copying, *copying, 1});
-    for (WaitingFlush& flush : flushes_)
-        flush.need = need_;
-    outbox_.send(effects, now);
 }
 
 /// The server gives joiners the state, again if an earlier server went away.
