@@ -8,8 +8,6 @@
 
 namespace cmirror::mirror_log {
 
-using namespace std::chrono_literals;
-
 struct Attack : Group {
     std::uint32_t ask(NodeId id, R type, RequestPayload payload = {}) {
         return cluster->ask(id, type, std::move(payload));

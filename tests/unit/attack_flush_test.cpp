@@ -4,6 +4,8 @@
 namespace cmirror::mirror_log {
 namespace {
 
+using namespace std::chrono_literals;
+
 struct AttackFlush : Attack {
     AttackFlush() {
         start({1, 2});

@@ -5,6 +5,8 @@
 namespace cmirror::mirror_log {
 namespace {
 
+using namespace std::chrono_literals;
+
 struct AttackHint : Attack {
     AttackHint() {
         start({1, 2, 3});
