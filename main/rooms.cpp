@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "actors/cluster_gateway/cluster_gateway_actor.hpp"
+#include "actors/control_gateway/control_gateway_actor.hpp"
 #include "actors/kernel_gateway/kernel_gateway_actor.hpp"
 #include "actors/log_device/log_device_actor.hpp"
 #include "actors/mirror_log/mirror_log_actor.hpp"
@@ -43,6 +44,7 @@ MirrorLogFactory log_factory(caf::actor_system& system, Resources& resources, co
         config.log.luid = luid;
         config.log.boot = resources.boot;
         config.log.seed = random_seed();
+        config.log.settings.fenced_after = resources.fenced_after;
         config.log.kept = kept_state(resources, uuid, luid);
         return system.spawn(mirror_log_actor, std::move(config));
     };
@@ -61,6 +63,11 @@ Rooms open_rooms(caf::actor_system& system, Resources& resources, SupervisorActo
         cluster_gateway,
         ClusterGatewayConfig{
             .provider = resources.cluster.get(), .watcher = &watcher, .sink = resources.sink.get(), .limits = {}});
+    if (resources.control != nullptr)
+        rooms.control_gateway = system.spawn(control_gateway, ControlGatewayConfig{.socket = resources.control.get(),
+                                                                                   .watcher = &watcher,
+                                                                                   .sink = resources.sink.get(),
+                                                                                   .supervisor = supervisor});
     rooms.status =
         system.spawn(status, StatusConfig{resources.sink.get(), rooms.kernel_gateway, rooms.cluster_gateway});
     MirrorLogConfig common;

@@ -5,6 +5,7 @@
 
 #include "adapters/block_device/linux_block_device.hpp"
 #include "adapters/cluster/corosync_provider.hpp"
+#include "adapters/control_socket/unix_control_socket.hpp"
 #include "adapters/kernel_socket/netlink_connector.hpp"
 #include "adapters/kernel_socket/unix_datagram_socket.hpp"
 #include "adapters/log_sink/log_sinks.hpp"
@@ -72,6 +73,8 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
     auto states =
         FolderStateStore::open(stand_in.empty() ? std::string(FolderStateStore::default_path) : stand_in + ".states");
     if (!states) return failure(ExitCode::failure, std::move(states.error()));
+    auto control = UnixControlSocket::open(stand_in.empty() ? std::string(control_socket_path) : stand_in + ".control");
+    if (!control) return failure(ExitCode::failure, std::move(control.error()));
     auto kernel = open_kernel(options);
     if (!kernel) return Failure<StartFailure>(std::move(kernel.error()));
     auto cluster = std::make_unique<CorosyncProvider>();
@@ -87,7 +90,9 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
                      .cluster = std::move(cluster),
                      .devices = std::make_unique<LinuxBlockDeviceProvider>(),
                      .states = std::move(*states),
-                     .signals = std::move(*signals)};
+                     .control = std::move(*control),
+                     .signals = std::move(*signals),
+                     .fenced_after = options.fenced_after};
 }
 
 }  // namespace cmirror

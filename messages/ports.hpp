@@ -160,6 +160,26 @@ class StateStore : public Port {
     virtual void remove(Luid luid) = 0;
 };
 
+// -- the administrator --------------------------------------------------------------------------
+
+struct ControlDatagram {
+    std::string text;
+    /// Numeric user of the sender, as the system vouches for it.
+    std::uint32_t user = 0;
+    /// Where a reply goes; empty: nobody waits for one.
+    std::string reply_to;
+};
+
+/// The socket on which an administrator asks things of the running daemon.
+class ControlSocket : public Port {
+  public:
+    virtual int descriptor() const = 0;
+    /// Does not block.
+    virtual std::optional<ControlDatagram> receive() = 0;
+    /// Does not block; what cannot be sent is dropped.
+    virtual void reply(const std::string& to, std::string_view text) = 0;
+};
+
 // -- signals ------------------------------------------------------------------------------------
 
 /// Signals that were blocked and are read from a descriptor.

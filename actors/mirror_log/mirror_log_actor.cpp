@@ -126,6 +126,7 @@ MirrorLogActor::behavior_type mirror_log_actor(Self self, MirrorLogConfig config
         on<DeviceWritten>(self, [](Core& c, const auto& m, Instant at,
                                    Effects& out) { c.device_written(m.write, m.outcome, at, out); }),
         on<Abandon>(self, [](Core& c, const auto&, Instant at, Effects& out) { c.abandon(at, out); }),
+        on<NodeGone>(self, [](Core& c, const auto& m, Instant at, Effects& out) { c.node_gone(m.node, at, out); }),
         [self](const TimerDue&) { timer_due(self); },
         [self](const StatusQuery&) { return self->state.core->status(); },
     };

@@ -167,6 +167,7 @@ void MirrorLogCore::reset_membership() {
     ring_lost_.clear();
     found_alone_ = false;
     reading_device_ = false;
+    awaiting_view_ = false;
     merged_ = false;
     older_.clear();
     group_.clear();

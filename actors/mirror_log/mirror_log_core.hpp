@@ -4,7 +4,8 @@
 //   mirror_log_idle.cpp      what an instance that does not serve answers
 //   mirror_log_requests.cpp  what the kernel is answered while the log is active
 //   mirror_log_recovery.cpp  regions handed to the kernel for recovery
-//   mirror_log_group.cpp     the group: joining, deliveries, members, quorum
+//   mirror_log_group.cpp     the group: deliveries, members, quorum
+//   mirror_log_join.cpp      joining: starting a state, getting it, giving it to others
 //   mirror_log_rejoin.cpp    what a member that has become valid says of its kernel
 //   mirror_log_merge.cpp     partitions that merge, nodes that are gone for good
 //   mirror_log_durable.cpp   FLUSH: confirmations and the log device
@@ -55,7 +56,8 @@ class MirrorLogCore {
     void device_read(const Result<DeviceImage, DeviceError>& image, Instant now, Effects& effects);
     void device_written(std::uint64_t write, const Result<void, DeviceError>& outcome, Instant now, Effects& effects);
     void timer(Instant now, Effects& effects);
-    /// Proof that the node is gone for good: its kernel writes no more. Multicast, and applied on delivery.
+    /// Proof that the node is gone for good: its kernel writes no more. Multicast, and applied on delivery. Refused
+    /// with a line for a node that is in the ring.
     void node_gone(NodeId node, Instant now, Effects& effects);
     /// The kernel forgot this instance: everything of it ends, nobody is answered.
     void abandon(Instant now, Effects& effects);
@@ -249,6 +251,7 @@ class MirrorLogCore {
     std::vector<MemberId> group_;
     bool found_alone_ = false;
     bool reading_device_ = false;
+    bool awaiting_view_ = false;
     /// The state is here (loaded, or founded by us): every event is applied to it.
     bool applying_ = false;
     /// We start the state; no other member has one.
@@ -290,6 +293,7 @@ class MirrorLogCore {
     std::uint64_t requests_ = 0;
     std::uint64_t bad_requests_ = 0;
     std::uint64_t rounds_ = 0;
+    std::uint64_t recovered_here_ = 0;
     std::uint64_t digest_differences_ = 0;
 };
 

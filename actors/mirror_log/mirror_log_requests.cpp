@@ -155,6 +155,7 @@ void MirrorLogCore::serve_set_sync(const KernelRequest& request, Instant now, Ef
     const auto& [region, in_sync] = std::get<RegionSync>(request.payload);
     const bool current = recovery_.ended(region, now);
     if (in_sync) {
+        recovered_here_ += current ? 1U : 0U;
         outbox_.add({OpKind::recovered, region, 1});
         if (current && recovery_.left(state_->grants(), owner()) == 0) outbox_.send(effects, now);
         return reply(request, {}, effects);

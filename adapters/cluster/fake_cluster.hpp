@@ -53,6 +53,10 @@ class FakeCluster {
     /// The node crashes, or its corosync does: its connections are lost, what it had not ordered is gone, the others
     /// see its members leave for the reason node_down.
     void lose_node(NodeId node);
+    /// Several at the same moment: the others see one change.
+    void lose_nodes(const std::set<NodeId>& nodes);
+    /// A process dies: its connections are lost, the others see its members leave for the reason process_down.
+    void lose_process(MemberId process);
     /// corosync runs again on `node`; earlier connections stay lost.
     void return_node(NodeId node);
     /// Each set is a side of its own; nodes in none of them stay together on one more.

@@ -9,18 +9,38 @@
 namespace cmirror {
 
 void FakeCluster::lose_node(NodeId id) {
-    auto& node = node_of(id);
-    CMIRROR_INVARIANT(node.up);
-    node.up = false;
+    lose_nodes({id});
+}
+
+void FakeCluster::lose_nodes(const std::set<NodeId>& ids) {
+    for (const NodeId id : ids) {
+        auto& node = node_of(id);
+        CMIRROR_INVARIANT(node.up);
+        node.up = false;
+    }
     form_rings();
-    node.ring = 0;
-    node.delivered = 0;
-    node.unordered.clear();
-    node.views.clear();
-    for (auto* connection : node.groups)
+    for (const NodeId id : ids) {
+        auto& node = node_of(id);
+        node.ring = 0;
+        node.delivered = 0;
+        node.unordered.clear();
+        node.views.clear();
+        for (auto* connection : node.groups)
+            connection->lose();
+        for (auto* connection : node.quorums)
+            connection->lose();
+    }
+    act();
+}
+
+void FakeCluster::lose_process(MemberId process) {
+    auto& node = node_of(process.node);
+    for (auto* connection : node.groups) {
+        if (connection->self_ != process || connection->lost_) continue;
+        if (connection->group_ && !connection->left_)
+            node.unordered.push_back({Item::Kind::process_down, process, *connection->group_, nullptr});
         connection->lose();
-    for (auto* connection : node.quorums)
-        connection->lose();
+    }
     act();
 }
 

@@ -72,7 +72,9 @@ struct Server {
                         .cluster = std::make_unique<LoopbackCluster>(),
                         .devices = std::make_unique<LinuxBlockDeviceProvider>(),
                         .states = std::make_unique<FakeStateStore>(),
-                        .signals = std::make_unique<NoSignals>()};
+                        .control = nullptr,
+                        .signals = std::make_unique<NoSignals>(),
+                        .fenced_after = {}};
     ::unlink(folder.c_str());
     run_rooms(resources, [] {});
     ::_exit(0);

@@ -216,7 +216,7 @@ void LogCluster::tell_quorum() {
 
 void LogCluster::set_quorum(NodeId id, bool quorate) {
     Effects effects;
-    nodes_.at(id)->core->quorum(QuorumView{quorate, ++next_ring_, ring}, now, effects);
+    nodes_.at(id)->core->quorum(QuorumView{quorate, next_ring_, ring}, now, effects);
     carry_out(*nodes_.at(id), effects);
 }
 
@@ -300,7 +300,7 @@ LogCluster::Node& LogCluster::revive(NodeId id, bool new_boot, std::optional<Lui
         if (auto kept = unpack_state_file(state_file)) config.kept = std::move(*kept);
     }
     node.core = std::make_unique<MirrorLogCore>(config);
-    tell_quorum();
+    if (!views_come_late) tell_quorum();
     return node;
 }
 

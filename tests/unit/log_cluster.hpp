@@ -93,6 +93,8 @@ class LogCluster {
     void regain_cluster(NodeId id);
     /// What a daemon that dies leaves in its state file is lost with it.
     bool lose_state_files = false;
+    /// A daemon that starts hears of the ring only when the test says so (set_quorum).
+    bool views_come_late = false;
     /// Removes several members in one configuration change.
     void lose(const std::vector<NodeId>& ids, ChangeReason reason);
     /// Cuts these nodes off from the others; they lose quorum.

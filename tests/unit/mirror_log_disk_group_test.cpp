@@ -35,6 +35,20 @@ TEST_F(DiskGroup, servers_flush_waits_for_the_other_member_as_well) {
     EXPECT_TRUE(answered(1, flush));
 }
 
+TEST_F(DiskGroup, flush_is_confirmed_by_a_member_that_joined_while_the_device_was_written) {
+    start({1});
+    recover_all(1);
+    cluster->advance(2s);
+    cluster->hold_writes = true;
+    const auto flush = cluster->ask(1, R::flush, list({5}));
+    cluster->settle();
+    EXPECT_FALSE(answered(1, flush));
+    // From here on the answer needs the new member's word.
+    start({2});
+    cluster->release_writes();
+    EXPECT_TRUE(answered(1, flush));
+}
+
 TEST_F(DiskGroup, device_error_reaches_the_originator_and_the_next_flush_tries_again) {
     start({1, 2});
     recover_all(1);

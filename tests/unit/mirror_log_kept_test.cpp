@@ -34,6 +34,20 @@ TEST_F(Kept, idle_mirror_stays_in_sync_and_clean) {
     EXPECT_EQ(state().marks().count(), 0U);
 }
 
+TEST_F(Kept, file_waits_for_the_ring_to_be_known) {
+    cluster->start(1);
+    recover_all();
+    cluster->kill(1);
+    cluster->views_come_late = true;
+    cluster->restart(1, false);
+    const auto count = cluster->ask(1, R::in_sync, RegionNumber{5});
+    EXPECT_FALSE(cluster->reply_to(1, count));
+    cluster->set_quorum(1, true);
+    cluster->settle();
+    EXPECT_TRUE(cluster->reply_to(1, count));
+    EXPECT_EQ(integer(call(R::get_sync_count)), 70U);
+}
+
 TEST_F(Kept, mark_is_in_the_file_before_it_is_answered) {
     cluster->start(1);
     recover_all();

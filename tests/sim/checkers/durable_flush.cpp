@@ -1,0 +1,44 @@
+#include "tests/sim/checkers/durable_flush.hpp"
+
+#include "messages/wire_disk.hpp"
+#include "tests/sim/checkers/members.hpp"
+#include "tests/sim/mapped_device.hpp"
+
+namespace cmirror::sim {
+
+// The kernel dispatches a write as soon as it has the FLUSH's answer, so what must be durable then is looked at then:
+// this catches answers that promised too much, and nothing that the kernel does not rely on.
+void DurableFlushChecker::write_dispatched(Node& node, MappedDevice& device, MirrorTarget& target, const Bio& bio,
+                                           bool all_legs) {
+    const Mirror& mirror = world_.mirrors()[device.mirror()];
+    const RegionNumber region = bio.slot.region;
+    const Owner owner{node.id, target.luid()};
+    if (mirror.disk) {
+        const std::span<const std::byte> bytes = mirror.disk->bytes();
+        const auto byte = std::to_integer<unsigned>(bytes[device_header_size + region / 8]);
+        if (unpack_device_header(bytes) && (byte >> (region % 8) & 1U) != 0)
+            return violated(node.id, "region " + std::to_string(region) + " is written and clean on the log device" +
+                                         (all_legs ? "" : ", by the primary leg alone"));
+    }
+    const auto knows = [&](const mirror_log::LogState& state) {
+        return !state.sync().test(region) || state.marks().marked_by(owner, region) ||
+               state.marks().has_everything(owner);
+    };
+    const std::vector<LogMember> members = quorate_members(world_, mirror);
+    std::size_t others = 0, knowing = 0;
+    bool self = false;
+    for (const LogMember& member : members) {
+        if (member.node == &node) {
+            self = self || member.log.luid == target.luid();
+            continue;
+        }
+        ++others;
+        if (knows(member.state())) ++knowing;
+    }
+    // A node that is out of the majority wrote what it had marked before; others may have lost the confirmer since.
+    if (!self || others == 0 || knowing > 0) return;
+    violated(node.id, "region " + std::to_string(region) + " is written" + (all_legs ? "" : " (primary leg alone)") +
+                          " and no other of " + std::to_string(others) + " valid members knows of it");
+}
+
+}  // namespace cmirror::sim

@@ -1,0 +1,32 @@
+#include "tests/sim/checkers/members.hpp"
+
+#include <algorithm>
+
+namespace cmirror::sim {
+
+std::vector<LogMember> quorate_members(World& world, const Mirror& mirror) {
+    std::vector<LogMember> members;
+    for (auto& node : world.nodes()) {
+        if (!node->daemon || !node->in_ring || !world.cluster.view_of(node->id).quorate) continue;
+        for (const RunningLog& log : node->daemon->logs())
+            if (log.uuid == mirror.table.uuid && log.core->valid()) members.push_back({node.get(), log});
+    }
+    return members;
+}
+
+const LogMember* leading(const std::vector<LogMember>& members) {
+    const auto i = std::max_element(members.begin(), members.end(), [](const LogMember& a, const LogMember& b) {
+        return a.state().ordinal() < b.state().ordinal();
+    });
+    return i == members.end() ? nullptr : &*i;
+}
+
+bool accounts_for(const mirror_log::LogState& state, RegionNumber region, const MirrorData& data) {
+    if (!state.sync().test(region)) return true;
+    const std::vector<std::optional<Owner>> writers = data.writers_of_difference(region);
+    return std::all_of(writers.begin(), writers.end(), [&](const std::optional<Owner>& writer) {
+        return writer && (state.marks().marked_by(*writer, region) || state.marks().has_everything(*writer));
+    });
+}
+
+}  // namespace cmirror::sim

@@ -1,0 +1,56 @@
+#include "tests/sim/device_queue.hpp"
+
+#include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <utility>
+
+#include "tests/sim/daemon.hpp"
+#include "tests/sim/node.hpp"
+#include "tests/sim/world.hpp"
+
+namespace cmirror::sim {
+
+DeviceQueue::DeviceQueue(Daemon& daemon, Node& node, std::string name, LogDeviceActor device)
+    : daemon_(daemon),
+      node_(node),
+      name_(std::move(name)),
+      device_(std::move(device)),
+      number_(node.world.new_number()) {}
+
+void DeviceQueue::add(Request request) {
+    waiting_.push_back(std::move(request));
+    if (waiting_.size() == 1) plan();
+}
+
+void DeviceQueue::plan() {
+    node_.world.after(node_.world.device_latency(), [node = &node_, number = number_] {
+        if (!node->daemon) return;
+        for (auto& queue : node->daemon->devices())
+            if (queue->number_ == number) return queue->carry_out();
+    });
+}
+
+void DeviceQueue::carry_out() {
+    node_.world.before_device_call(node_);
+    Request request = std::move(waiting_.front());
+    waiting_.pop_front();
+    std::visit([this](auto& r) { caf::anon_send(device_, std::move(r)); }, request);
+    if (!waiting_.empty()) plan();
+}
+
+const WriteDevice* DeviceQueue::writing() const {
+    return waiting_.empty() ? nullptr : std::get_if<WriteDevice>(&waiting_.front());
+}
+
+LogDeviceActor spawn_device_queue(caf::actor_system& system, DeviceQueue& queue) {
+    const auto behaviour = [&queue](LogDeviceActor::pointer) -> LogDeviceActor::behavior_type {
+        return {
+            [&queue](const OpenDevice& open) { queue.add(open); },
+            [&queue](const ReadDevice& read) { queue.add(read); },
+            [&queue](const WriteDevice& write) { queue.add(write); },
+        };
+    };
+    return system.spawn(behaviour);
+}
+
+}  // namespace cmirror::sim

@@ -1,0 +1,59 @@
+#include "tests/sim/rare_paths.hpp"
+
+#include <array>
+
+#include "tests/sim/profile.hpp"
+
+namespace cmirror::sim {
+
+namespace {
+
+struct Path {
+    std::string_view part_of_line;
+    std::string_view counter;
+};
+
+constexpr std::array<Path, 17> paths{{
+    {"took the log device over", "path: server take-over"},
+    {"is served by this node now", "path: new server"},
+    {"every member that had the state is gone", "path: state lost by all"},
+    {"partitions merge", "path: states compared"},
+    {"this side's state is kept", "path: own side's state kept"},
+    {"the other side's state is taken over", "path: other side's state taken over"},
+    {"corosync is gone", "path: corosync lost by a log"},
+    {"quorum is lost", "path: quorum lost"},
+    {"has quorum again", "path: quorum again"},
+    {"is gone with regions marked", "path: writer lost"},
+    {"had not cleared", "path: left with marks"},
+    {"is replaced: the kernel created", "path: luid used again"},
+    {"cannot write its log device", "path: device write failed"},
+    {"cannot read its log device", "path: device read failed"},
+    {"cannot open its log device", "path: device open failed"},
+    {"log device works again", "path: device works again"},
+    {"asking the kernel to create it again", "path: unknown log"},
+}};
+
+}  // namespace
+
+std::string_view path_of_line(std::string_view line) {
+    for (const Path& path : paths)
+        if (line.find(path.part_of_line) != std::string_view::npos) return path.counter;
+    return {};
+}
+
+std::vector<std::string> required_counters() {
+    std::vector<std::string> all;
+    for (std::size_t i = 0; i < fault_count; ++i)
+        all.push_back("fault: " + std::string(name_of(static_cast<Fault>(i))));
+    for (const Path& path : paths)
+        all.emplace_back(path.counter);
+    for (const char* path :
+         {"path: request sent again after 15 s", "path: late answer", "path: reconnect",
+          "path: suspend, resume or DTR is lost", "path: reload after a failure", "path: a write failed",
+          "path: a leg's cache lost a write", "path: partitions merged", "path: power cut during a device write",
+          "path: write to the primary leg alone", "path: refreshed at the end"})
+        all.emplace_back(path);
+    return all;
+}
+
+}  // namespace cmirror::sim

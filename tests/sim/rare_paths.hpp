@@ -1,0 +1,16 @@
+// Rare paths of the daemon, told apart by what it logs; and what a batch of runs must have seen.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cmirror::sim {
+
+/// The counter that a line of the log stands for, or nothing.
+std::string_view path_of_line(std::string_view line);
+
+/// Counters of which none may be zero after a batch of runs with every kind of fault.
+std::vector<std::string> required_counters();
+
+}  // namespace cmirror::sim

@@ -1,0 +1,156 @@
+// The simulated world: time, nodes, the cluster between them, mirrors, and who watches over it.
+#pragma once
+
+#include <caf/actor_system.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "adapters/block_device/fake_block_device.hpp"
+#include "adapters/cluster/fake_cluster.hpp"
+#include "adapters/event_loop/fake_descriptors.hpp"
+#include "tests/sim/checker.hpp"
+#include "tests/sim/counters.hpp"
+#include "tests/sim/daemon.hpp"
+#include "tests/sim/event_queue.hpp"
+#include "tests/sim/mirror_data.hpp"
+#include "tests/sim/node.hpp"
+#include "tests/sim/profile.hpp"
+#include "tests/sim/random.hpp"
+
+namespace caf::scheduler {
+class test_coordinator;
+}
+
+namespace cmirror::sim {
+
+class FaultEngine;
+
+/// A mirror of the whole cluster.
+struct Mirror {
+    MirrorProfile profile;
+    LogTable table;
+    std::unique_ptr<MirrorData> data;
+    /// Null for a core log.
+    std::shared_ptr<FakeDisk> disk;
+};
+
+struct Violation {
+    std::string checker;
+    NodeId node = 0;
+    std::string text;
+    Instant at{};
+};
+
+class World {
+  public:
+    World(caf::actor_system& system, const Options& options);
+    ~World();
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+
+    /// The whole run. True if nothing was violated.
+    bool run();
+
+    // -- time
+    Instant now() const;
+    void after(Instant time, EventQueue::Action action) { queue_.add(now() + time, std::move(action)); }
+    /// Since the start of the run.
+    Instant elapsed() const { return now() - start_; }
+    std::uint64_t new_number() { return ++numbers_; }
+
+    // -- nodes
+    std::vector<std::unique_ptr<Node>>& nodes() { return nodes_; }
+    Node& node(NodeId id) { return *nodes_[id - 1]; }
+    void power_on(Node& node);
+    void power_cut(const std::vector<NodeId>& nodes);
+    void start_daemon(Node& node);
+    void kill_daemon(Node& node);
+    void stop_corosync(Node& node);
+    void start_corosync(Node& node);
+    void pause(Node& node, Instant time);
+    bool is_paused(const Node& node) const { return node.paused_until > now(); }
+    /// The device that the mirror has on the node, if its kernel runs.
+    MappedDevice* device(Node& node, std::size_t mirror);
+
+    // -- mirrors
+    std::vector<Mirror>& mirrors() { return mirrors_; }
+    Mirror& mirror_of(const Uuid& uuid);
+    /// Applications work.
+    bool loaded() const { return loaded_; }
+    bool mirror_wanted(std::size_t) const { return true; }
+    Instant device_latency();
+    void before_device_call(Node& node);
+
+    // -- faults
+    /// True once for each time that the fault was armed on the node.
+    bool strikes(Fault fault, Node& node);
+    bool is_garbage(std::uint32_t seq) const { return seq >= garbage_seq; }
+    static constexpr std::uint32_t garbage_seq = 0x80000000U;
+
+    // -- what happens, told to checkers, counters and the story
+    void answered(Node& node, const KernelRequest& request, const Answer& answer);
+    void write_dispatched(Node& node, MappedDevice& device, MirrorTarget& target, const Bio& bio, bool all_legs);
+    void leg_written(Node& node, MappedDevice& device, Slot slot, Leg leg, Version version);
+    void copy_started(Node& node, MappedDevice& device, MirrorTarget& target, RegionNumber region);
+    void was_read(Node& node, MappedDevice& device, Slot slot, Version floor, Version version);
+    void line(Node& node, LogLevel level, std::string_view text);
+    void count(std::string_view name) { counters.add(name); }
+    void violation(std::string_view checker, NodeId node, const std::string& text);
+    const std::optional<Violation>& violated() const { return violation_; }
+    bool tracing() const { return static_cast<bool>(story); }
+    void tell(const Node& node, const std::string& text);
+    std::string describe(const KernelRequest& request) const;
+    void mix_digest(std::uint64_t a, std::uint64_t b) { digest_ = mix(digest_ ^ mix(a) ^ mix(b + 1)); }
+    std::uint64_t digest() const { return digest_; }
+    std::uint64_t events() const { return events_; }
+
+    void run_actors();
+    /// Why the run cannot end yet; empty if everything is well.
+    std::string unfinished();
+
+    const Options options;
+    const Profile profile;
+    Counters counters;
+    /// Streams of random numbers: the load, the network, faults, and names that are new.
+    Random load, network, chaos, fresh;
+    FakeDescriptors descriptors;
+    FakeCluster cluster;
+    FakeBlockDeviceProvider disks;
+    /// Gets the story, if anyone wants it: time, node, text.
+    std::function<void(Instant, NodeId, const std::string&)> story;
+
+  private:
+    bool step(Instant end);
+    void run_jobs();
+    void plan_cluster();
+    void collect_replies();
+    void check();
+    void end_faults();
+    void finish();
+    void tend();
+    void tick();
+    void fence();
+    bool cluster_at_rest();
+
+    caf::actor_system& system_;
+    caf::scheduler::test_coordinator& scheduler_;
+    Instant start_;
+    EventQueue queue_;
+    std::uint64_t numbers_ = 0, events_ = 0, digest_ = 0;
+    std::vector<Mirror> mirrors_;
+    std::vector<std::unique_ptr<Node>> nodes_;
+    std::vector<std::unique_ptr<Checker>> checkers_;
+    std::unique_ptr<FaultEngine> faults_;
+    std::optional<Violation> violation_;
+    std::map<NodeId, std::deque<caf::resumable*>> held_jobs_;
+    std::map<NodeId, Instant> outside_since_;
+    bool loaded_ = true, ending_ = false;
+    unsigned tended_ = 0;
+};
+
+}  // namespace cmirror::sim

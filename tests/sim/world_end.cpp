@@ -1,0 +1,102 @@
+// The end of a run: faults stop, everything is mended, and then it must be well within a bounded time.
+#include "tests/sim/faults.hpp"
+#include "tests/sim/mapped_device.hpp"
+#include "tests/sim/world.hpp"
+
+namespace cmirror::sim {
+
+namespace {
+
+constexpr Instant settle_max = 600s;
+/// After this time without an end an administrator suspends and resumes the mirror, node by node.
+constexpr Instant refresh_every = 20s;
+
+Co<void> refresh(MappedDevice& device) {
+    co_await device.suspend_and_resume(true);
+}
+Co<void> replace_table(MappedDevice& device) {
+    (void)co_await device.reload();
+}
+
+}  // namespace
+
+void World::finish() {
+    faults_->end();
+    ending_ = true;
+    loaded_ = false;
+    if (tracing() && !nodes_.empty()) tell(*nodes_[0], "no more faults, no more load");
+    const Instant begin = now();
+    while (!violation_) {
+        const Instant second = now() + 1s;
+        while (step(second)) {
+        }
+        const std::string why = unfinished();
+        if (why.empty()) break;
+        if (now() - begin > settle_max) {
+            violation("settles", 0, "not well " + std::to_string(settle_max / 1s) + " s after the last fault: " + why);
+            break;
+        }
+        if ((now() - begin) / 1s % (refresh_every / 1s) == 0) tend();
+    }
+    for (auto& n : nodes_)
+        if (n->daemon)
+            for (const RunningLog& log : n->daemon->logs())
+                if (log.core->state() != nullptr) mix_digest(log.core->state()->digest(), log.core->state()->ordinal());
+    for (const Mirror& m : mirrors_)
+        for (RegionNumber region = 0; region < m.profile.regions; ++region)
+            for (std::uint64_t i = 0; i < m.profile.slots; ++i)
+                mix_digest(region, m.data->at(0, {region, i}));
+    mix_digest(static_cast<std::uint64_t>(elapsed().count()), events_);
+}
+
+/// What the status asks an administrator for: a suspend and resume on one node, a new table where legs failed.
+void World::tend() {
+    for (std::size_t i = 0; i < mirrors_.size(); ++i) {
+        bool replaced = false;
+        for (auto& n : nodes_) {
+            MappedDevice* d = device(*n, i);
+            if (d == nullptr || d->busy() || d->live() == nullptr || !d->live()->has_stale_cache()) continue;
+            n->kernel->start(replace_table(*d));
+            replaced = true;
+        }
+        if (replaced) continue;
+        Node& n = *nodes_[tended_++ % nodes_.size()];
+        MappedDevice* d = device(n, i);
+        if (d == nullptr || d->busy() || d->live() == nullptr) continue;
+        count("path: refreshed at the end");
+        if (tracing()) tell(n, "the administrator suspends and resumes the mirror");
+        n.kernel->start(refresh(*d));
+    }
+}
+
+std::string World::unfinished() {
+    for (auto& n : nodes_) {
+        const std::string where = "node " + std::to_string(n->id) + ": ";
+        if (!n->daemon || !n->kernel) return where + "not running";
+        if (n->kernel->waiting_requests() > 0) {
+            const Instant waited = now() - n->kernel->oldest_request();
+            return where + "the kernel waits for an answer since " + std::to_string(waited / 1ms) + " ms";
+        }
+        for (auto& d : n->kernel->devices()) {
+            if (d->live() == nullptr || d->busy()) return where + "the mirror does not exist or is suspended";
+            if (d->in_flight() > 0)
+                return where + std::to_string(d->in_flight()) + " bios wait: " + d->live()->describe();
+            if (d->live()->has_stale_cache()) return where + "a region is cached as not in sync";
+            const auto* core = n->daemon->log(d->live()->luid());
+            if (core == nullptr || !core->valid()) return where + "its log is not a valid member";
+            const auto& state = *core->state();
+            if (!state.sync().all())
+                return where + std::to_string(state.region_count() - state.sync().count()) + " regions out of sync";
+            if (!state.clean().all())
+                return where + std::to_string(state.region_count() - state.clean().count()) + " regions dirty";
+            if (!state.grants().empty() || !state.held().empty()) return where + "grants or held marks are left";
+        }
+    }
+    for (const Mirror& m : mirrors_)
+        for (RegionNumber region = 0; region < m.profile.regions; ++region)
+            if (m.data->differs(region))
+                return "region " + std::to_string(region) + ": the legs differ: " + m.data->describe(region);
+    return {};
+}
+
+}  // namespace cmirror::sim

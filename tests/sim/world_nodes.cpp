@@ -1,0 +1,157 @@
+// Nodes that come and go: power, daemons, corosync.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "tests/sim/application.hpp"
+#include "tests/sim/mapped_device.hpp"
+#include "tests/sim/world.hpp"
+
+namespace cmirror::sim {
+
+namespace {
+
+/// What a write that was under way leaves on the disk: `share` of its bytes, from the front.
+void tear(FakeDisk& disk, const WriteDevice& write, double share) {
+    std::size_t size = 0;
+    for (const DeviceBlock& block : write.blocks)
+        size += block.bytes.size();
+    auto left = static_cast<std::size_t>(static_cast<double>(size) * share);
+    for (const DeviceBlock& block : write.blocks) {
+        const std::size_t part = std::min(left, block.bytes.size());
+        std::copy_n(block.bytes.begin(), part, disk.bytes().begin() + static_cast<std::ptrdiff_t>(block.offset));
+        left -= part;
+    }
+}
+
+}  // namespace
+
+void World::power_on(Node& node) {
+    ++node.boots;
+    node.states.files.clear();
+    for (std::uint8_t& byte : node.boot)
+        byte = static_cast<std::uint8_t>(fresh.next());
+    if (tracing()) tell(node, "boots");
+    node.kernel = std::make_unique<Kernel>(node);
+    for (std::size_t i = 0; i < mirrors_.size(); ++i) {
+        Mirror& mirror = mirrors_[i];
+        node.kernel->devices().push_back(std::make_unique<MappedDevice>(*node.kernel, *mirror.data, mirror.table, i));
+        MappedDevice& device = *node.kernel->devices().back();
+        node.kernel->start(administrate(device));
+        for (unsigned k = 0; k < profile.writers; ++k)
+            node.kernel->start(write_now_and_then(device));
+        for (unsigned k = 0; k < profile.readers; ++k)
+            node.kernel->start(read_now_and_then(device));
+    }
+    after(load.around(300ms), [this, &node, boots = node.boots] {
+        if (node.boots == boots && node.kernel && !node.in_ring) start_corosync(node);
+    });
+}
+
+void World::power_cut(const std::vector<NodeId>& ids) {
+    std::set<NodeId> in_ring;
+    for (const NodeId id : ids) {
+        Node& n = node(id);
+        if (tracing()) tell(n, "loses power");
+        pause(n, Instant{0});
+        if (n.in_ring) in_ring.insert(id);
+        // The daemon first, or its connections would say good-bye.
+        n.in_ring = false;
+    }
+    cluster.lose_nodes(in_ring);
+    for (const NodeId id : ids) {
+        Node& n = node(id);
+        if (n.daemon)
+            for (auto& queue : n.daemon->devices())
+                if (const WriteDevice* write = queue->writing()) {
+                    count("path: power cut during a device write");
+                    for (Mirror& m : mirrors_)
+                        if (m.disk && queue->device_name() == "7:" + std::to_string(&m - mirrors_.data()))
+                            tear(*m.disk, *write, std::min(chaos.unit() * 1.5, 1.0));
+                }
+        n.kernel.reset();
+        n.daemon.reset();
+        ++n.boots;
+    }
+}
+
+void World::start_corosync(Node& node) {
+    if (tracing()) tell(node, "corosync starts");
+    node.in_ring = true;
+    cluster.return_node(node.id);
+    after(load.around(300ms), [this, &node, boots = node.boots] {
+        if (node.boots == boots && node.kernel && !node.daemon) start_daemon(node);
+    });
+}
+
+void World::stop_corosync(Node& node) {
+    if (tracing()) tell(node, "corosync ends");
+    node.in_ring = false;
+    cluster.lose_node(node.id);
+}
+
+void World::start_daemon(Node& node) {
+    // Without corosync it cannot start; it is started again then.
+    if (!node.in_ring) return;
+    if (tracing()) tell(node, "cmirrord starts");
+    node.daemon = std::make_unique<Daemon>(system_, node, node.next_process++);
+}
+
+void World::kill_daemon(Node& node) {
+    if (tracing()) tell(node, "cmirrord is killed");
+    pause(node, Instant{0});
+    // A process ends only after its write has ended.
+    for (auto& queue : node.daemon->devices())
+        if (const WriteDevice* write = queue->writing())
+            for (Mirror& m : mirrors_)
+                if (m.disk && queue->device_name() == "7:" + std::to_string(&m - mirrors_.data()) && chaos.chance(0.7))
+                    tear(*m.disk, *write, 1.0);
+    node.daemon.reset();
+}
+
+MappedDevice* World::device(Node& node, std::size_t mirror) {
+    if (!node.kernel || node.kernel->devices().size() <= mirror) return nullptr;
+    return node.kernel->devices()[mirror].get();
+}
+
+/// Faults of the device strike when a call reaches it.
+void World::before_device_call(Node& node) {
+    const bool write_fails = strikes(Fault::device_write_fails, node);
+    const bool read_fails = strikes(Fault::device_read_fails, node);
+    for (Mirror& m : mirrors_) {
+        if (!m.disk) continue;
+        if (read_fails) m.disk->fail_next(FakeDisk::Call::read, 5);
+        if (!write_fails) continue;
+        if (chaos.chance(0.5))
+            m.disk->fail_next(FakeDisk::Call::write, 5);
+        else
+            m.disk->tear_next_write(chaos.index(4096), 5);
+    }
+}
+
+/// Where the configuration says that fencing has acted after a time, it has.
+void World::fence() {
+    const Instant limit = profile.settings.fenced_after;
+    if (limit == Instant{0}) return;
+    std::vector<NodeId> late;
+    for (auto& n : nodes_) {
+        const bool inside = n->in_ring && cluster.view_of(n->id).quorate;
+        if (inside || !n->kernel) {
+            outside_since_.erase(n->id);
+            continue;
+        }
+        const auto since = outside_since_.try_emplace(n->id, now()).first->second;
+        if (now() - since >= limit / 2) late.push_back(n->id);
+    }
+    if (late.empty()) return;
+    count("path: fenced");
+    power_cut(late);
+    for (const NodeId id : late) {
+        Node& n = node(id);
+        after(chaos.between(Instant{3s}, Instant{12s}), [this, &n] {
+            if (!n.kernel) power_on(n);
+        });
+    }
+}
+
+}  // namespace cmirror::sim
