@@ -69,6 +69,7 @@ void LogState::forget_members() {
     asks_.clear();
     wanted_.clear();
     held_.clear();
+    overtaken_.clear();
     boots_.clear();
     find_orphans();
 }

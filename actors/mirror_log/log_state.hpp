@@ -91,6 +91,8 @@ class LogState {
     void start_from(std::span<const std::uint32_t> words, std::uint64_t known, bool in_sync_behind);
     /// As the only member's state file has it; `owner` is that member's.
     void start_kept(const KeptState& kept, Owner owner);
+    /// Kernels may live that knew an earlier state: any region may be one that fell out of sync later.
+    void assume_all_reached() { reached_.fill(true); }
     /// The state as it was before all its members had left: only its maps stay.
     void forget_members();
 
@@ -113,6 +115,8 @@ class LogState {
     /// All ops of the member's join below this are applied, with no mark held.
     std::uint64_t applied_through(const Member& member) const;
     bool present(Owner owner) const;
+    /// The owner was there before, and has not ended since: all that it had confirmed is in this state.
+    bool knows(Owner owner) const { return boots_.contains(owner); }
     /// Owners with marks or grants for which no valid member speaks.
     std::vector<Owner> absent_owners() const;
 
@@ -163,7 +167,7 @@ class LogState {
     void clear_range(Owner owner, RegionNumber first, std::uint64_t count);
     void release(Owner owner, RegionNumber first, std::uint64_t count);
     void prioritise(RegionNumber region, StateChanges& changes);
-    void mark_everything(Owner owner);
+    void mark_everything(Owner owner, bool was_unknown);
     void presuspend(Owner owner);
     void make_stale(RegionNumber region);
     void place_mark(Owner owner, RegionNumber region);
@@ -171,6 +175,8 @@ class LogState {
     void recovered(Owner owner, RegionNumber region);
     void failed(Owner owner, RegionNumber region);
     void copying(Owner owner, RegionNumber region);
+    void written(const Member& member, std::uint64_t seq, RegionNumber region, StateChanges& changes);
+    void overtake(Owner owner, RegionNumber region);
     void not_clean(RegionNumber region);
     void lose_writer(Owner owner, StateChanges& changes);
     void end_owner(Owner owner);
@@ -207,6 +213,8 @@ class LogState {
     std::map<RegionNumber, std::set<Owner>> failed_;
     /// Failed regions that their owner is not handed out again before its next resume.
     std::set<std::pair<Owner, RegionNumber>> tried_;
+    /// Granted regions that another kernel wrote meanwhile: their copies do not count.
+    std::set<RegionNumber> overtaken_;
     std::set<Owner> suspending_;
     std::vector<Ask> asks_;
     std::set<RegionNumber> wanted_;

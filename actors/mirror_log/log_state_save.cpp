@@ -8,7 +8,7 @@ namespace cmirror::mirror_log {
 
 namespace {
 
-constexpr std::uint64_t format = 1;
+constexpr std::uint64_t format = 2;
 
 class Writer {
   public:
@@ -160,6 +160,7 @@ std::vector<std::byte> LogState::save() const {
         out.number(ask.count);
     }
     out.regions(wanted_);
+    out.regions(overtaken_);
     out.regions(priority_);
     out.number(held_.size());
     for (const HeldMark& h : held_) {
@@ -231,6 +232,8 @@ bool LogState::load(std::span<const std::byte> bytes) {
     }
     for (std::uint64_t n = in.count(8); n > 0 && in.good(); --n)
         wanted_.insert(in.region());
+    for (std::uint64_t n = in.count(8); n > 0 && in.good(); --n)
+        overtaken_.insert(in.region());
     for (std::uint64_t n = in.count(8); n > 0 && in.good(); --n) {
         const RegionNumber region = in.region();
         if (priority_set_.insert(region).second) priority_.push_back(region);

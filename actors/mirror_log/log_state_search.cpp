@@ -74,6 +74,7 @@ LogState::Search LogState::search(const Ask& ask, StateChanges& changes) {
     grants_.grant(run);
     for (RegionNumber region = run.first; region < run.end(); ++region) {
         wanted_.erase(region);
+        overtaken_.erase(region);
         if (priority_set_.erase(region) > 0) std::erase(priority_, region);
     }
     changes.granted.push_back(run);

@@ -145,30 +145,6 @@ void MirrorLogCore::device_opened(const Result<std::uint64_t, DeviceError>& size
     after_event(now, effects);
 }
 
-// Requests of an instance that does not serve: what is known without the group (design.md, rule 11).
-void MirrorLogCore::answer_idle(const KernelRequest& request, Effects& effects) {
-    switch (request.type) {
-        case RequestType::get_region_size:
-            return reply(request, args_.region_size_sectors, effects);
-        case RequestType::get_sync_count:
-            if (state_) return reply(request, state_->sync_count(), effects);
-            return reply(request, args_.sync == ConstructorArguments::Sync::nosync ? args_.region_count : 0, effects);
-        case RequestType::status_info:
-            return reply(request, status_info(), effects);
-        case RequestType::status_table:
-            return reply(request, status_table(), effects);
-        case RequestType::is_clean:
-            return reply(request, std::uint64_t{0}, effects);
-        case RequestType::in_sync:
-            return reply(request, std::uint64_t{1}, effects);
-        case RequestType::get_resync_work:
-        case RequestType::is_remote_recovering:
-            return reply(request, FlagAndRegion{0, 0}, effects);
-        default:
-            return reply(request, {}, effects);
-    }
-}
-
 void MirrorLogCore::start_joining(const KernelRequest& request, Effects& effects) {
     resume_requests_.push_back(request);
     if (resumed_before_ || !reconnected_)
@@ -274,8 +250,13 @@ void MirrorLogCore::finish_leaving(Effects& effects) {
     reset_membership();
     recovery_.stop();
     kept_.reset();
-    keeper_.cleared_all();
+    for (const RegionNumber region : warm_.take_all())
+        my_marks_.erase(region);
+    left_marked_.insert(my_marks_.begin(), my_marks_.end());
     my_marks_.clear();
+    keeper_.cleared_all();
+    for (const RegionNumber region : left_marked_)
+        keeper_.marked(region);
     failures_.clear();
     for (const KernelRequest& request : std::exchange(resume_requests_, {}))
         reply(request, {}, effects);

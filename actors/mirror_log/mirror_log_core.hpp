@@ -1,10 +1,12 @@
 // All rules of one instance of a mirror log: events in, effects out (design.md). Knows no CAF, no I/O and no clock.
 //
 //   mirror_log_core.cpp      the life of the instance: which request means what, timers
+//   mirror_log_idle.cpp      what an instance that does not serve answers
 //   mirror_log_requests.cpp  what the kernel is answered while the log is active
 //   mirror_log_recovery.cpp  regions handed to the kernel for recovery
 //   mirror_log_group.cpp     the group: deliveries, members, quorum
 //   mirror_log_join.cpp      joining: starting a state, getting it, giving it to others
+//   mirror_log_rejoin.cpp    what a member that has become valid says of its kernel
 //   mirror_log_merge.cpp     partitions that merge, nodes that are gone for good
 //   mirror_log_durable.cpp   FLUSH: confirmations and the log device
 //   mirror_log_kept.cpp      the state file: what is kept, and what an earlier daemon left
@@ -91,6 +93,7 @@ class MirrorLogCore {
     void construct(const KernelRequest& request, Effects& effects);
     void answer_construct(const KernelRequest& request, Effects& effects) const;
     void answer_idle(const KernelRequest& request, Effects& effects);
+    std::uint64_t idle_sync_count() const;
     void start_joining(const KernelRequest& request, Effects& effects);
     void resume_again(const KernelRequest& request, Instant now, Effects& effects);
     void stop_recovery(const KernelRequest& request, Instant now, Effects& effects);
@@ -154,7 +157,7 @@ class MirrorLogCore {
     void receive(const GroupDelivery& delivery, const StateChunk& chunk, Instant now, Effects& effects);
     void follow_nodes(const Membership& membership, Instant now);
     void load_state(Instant now, Effects& effects);
-    void became_valid(Instant now, Effects& effects);
+    void became_valid(bool known, Instant now, Effects& effects);
     void serve_joiners(Effects& effects);
     void server_changed(Effects& effects);
     void start_merge(const Membership& membership, Instant now, Effects& effects);
@@ -166,7 +169,7 @@ class MirrorLogCore {
     void compare_digest(MemberId sender, const StateDigest& theirs, Effects& effects);
     void rejoin(Effects& effects);
     void lose_state(Instant now, Effects& effects);
-    void say_again(Instant now, Effects& effects);
+    void say_again(bool known, Instant now, Effects& effects);
     Owner owner() const { return {self_.node, config_.luid}; }
     bool is_server() const;
 
@@ -211,6 +214,8 @@ class MirrorLogCore {
     WarmMarks warm_;
     /// Regions that this kernel has marked, warm ones included, as far as they were not given up.
     std::set<RegionNumber> my_marks_;
+    /// Marked when the kernel had drained its I/O, and not cleared since: it may have cached them as not in sync.
+    std::set<RegionNumber> left_marked_;
     /// Regions reported as failed, by the op that says so, until that is confirmed.
     std::map<std::uint64_t, RegionNumber> failures_;
     std::vector<WaitingFlush> flushes_;

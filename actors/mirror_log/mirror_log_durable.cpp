@@ -17,6 +17,7 @@ bool waits_for_confirmation(OpKind kind) {
         case OpKind::failed:
         case OpKind::want_work:
         case OpKind::marked_unknown:
+        case OpKind::written:
         case OpKind::not_clean:
         case OpKind::confirm:
             return true;

@@ -165,9 +165,10 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
     } else if (const auto* valid = std::get_if<Valid>(&delivery.message)) {
         const Member* member = state_->member(sender);
         if (member == nullptr || member->token != valid->token) return;
+        const bool known = founding_ || state_->knows(member->owner());
         state_->became_valid(sender);
         sent_confirm_.clear();
-        if (sender == self_ && valid->token == token_) became_valid(now, effects);
+        if (sender == self_ && valid->token == token_) became_valid(known, now, effects);
     } else if (const auto* confirm = std::get_if<Confirm>(&delivery.message)) {
         if (valid_) take_confirm(sender, *confirm, effects);
     } else if (const auto* begin = std::get_if<StateBegin>(&delivery.message)) {

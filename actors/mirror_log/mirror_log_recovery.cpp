@@ -95,8 +95,11 @@ void MirrorLogCore::react(StateChanges& changes, std::optional<std::uint64_t> ow
     }
     for (const RegionNumber region : changes.preferred)
         recovery_.prefer(region);
-    for (const RegionNumber region : changes.waited_for)
-        give_back(region, now, effects);
+    for (const RegionNumber region : changes.waited_for) {
+        // A kernel that waits for just this one has it as good as started.
+        const bool due = !work_.empty() && recovery_.upcoming(state_->grants(), owner()) == region;
+        if (!due) give_back(region, now, effects);
+    }
     std::vector<RegionNumber> cold;
     for (const RegionNumber region : changes.wanted)
         if (warm_.contains(region)) cold.push_back(region);

@@ -98,7 +98,7 @@ void MirrorLogCore::serve_remote_recovering(const KernelRequest& request, Instan
     // Past a PRESUSPEND that an earlier daemon did not hand down it must be 0 for good; that is safe at any time, as a
     // MARK waits for the recovery as well (design.md, rule 10).
     if (may_be_presuspended_ && recovering && ++recovering_told_ > recovering_told_max) recovering = false;
-    hint_.answered_recovering(region, recovering);
+    hint_.answered_recovering(region, recovering, now);
     reply(request, FlagAndRegion{recovering, hint}, effects);
 }
 

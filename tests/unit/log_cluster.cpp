@@ -294,26 +294,80 @@ void LogCluster::crash(NodeId id) {
     lose({id}, ChangeReason::node_down);
 }
 
-LogCluster::Node& LogCluster::restart(NodeId id, bool new_boot) {
-    const Luid luid = nodes_.at(id)->luid;
+LogCluster::Node& LogCluster::revive(NodeId id, bool new_boot, std::optional<Luid> luid) {
+    const Luid usual = nodes_.at(id)->luid + (new_boot ? 0x100 : 0);
     const BootId boot = nodes_.at(id)->boot;
     const std::vector<std::byte> state_file = nodes_.at(id)->state_file;
     Node& node = add(id);
-    if (new_boot) {
-        node.luid = luid + 0x100;
-    } else {
-        node.luid = luid;
-        node.boot = boot;
-    }
+    node.luid = luid.value_or(usual);
+    if (!new_boot) node.boot = boot;
     LogConfig config{*Uuid::from_text("LVM-test"), node.luid, node.boot, id * 7919U + node.process, {}, settings_};
     if (!new_boot && !lose_state_files) {
         if (auto kept = unpack_state_file(state_file)) config.kept = std::move(*kept);
     }
     node.core = std::make_unique<MirrorLogCore>(config);
     if (!views_come_late) tell_quorum();
+    return node;
+}
+
+LogCluster::Node& LogCluster::restart(NodeId id, bool new_boot) {
+    Node& node = revive(id, new_boot);
     call(id, RequestType::ctr, ConstructorText{arguments_, !new_boot});
     call(id, RequestType::resume);
     return node;
+}
+
+LogCluster::Node& LogCluster::reload(NodeId id) {
+    Node& node = *nodes_.at(id);
+    call(id, RequestType::presuspend);
+    call(id, RequestType::postsuspend);
+    node.old_core = std::move(node.core);
+    node.old_luid = node.luid;
+    node.luid += 0x100;
+    node.wake.reset();
+    LogConfig config{*Uuid::from_text("LVM-test"), node.luid, node.boot, id * 7919U + next_process_, {}, settings_};
+    node.core = std::make_unique<MirrorLogCore>(config);
+    tell_quorum();
+    call(id, RequestType::ctr, ConstructorText{arguments_, false});
+    call(id, RequestType::resume);
+    return node;
+}
+
+std::optional<KernelReply> LogCluster::call_old(NodeId id, RequestType type, RequestPayload payload) {
+    Node& node = *nodes_.at(id);
+    KernelRequest request{next_seq_++, type, 2, node.old_luid, *Uuid::from_text("LVM-test"), std::move(payload)};
+    Effects effects;
+    node.old_core->request(request, now, effects);
+    carry_out(node, effects);
+    settle();
+    return reply_to(id, request.seq);
+}
+
+void LogCluster::prove_gone(NodeId teller, NodeId gone) {
+    Effects effects;
+    nodes_.at(teller)->core->node_gone(gone, now, effects);
+    carry_out(*nodes_.at(teller), effects);
+    settle();
+}
+
+void LogCluster::lose_cluster(NodeId id) {
+    Node& node = *nodes_.at(id);
+    const MemberId gone = node.member();
+    node.joined = false;
+    node.inbox.clear();
+    node.process = next_process_++;
+    change({{gone, ChangeReason::process_down}}, {});
+    Effects effects;
+    node.core->cluster_lost(now, effects);
+    carry_out(node, effects);
+}
+
+void LogCluster::regain_cluster(NodeId id) {
+    Node& node = *nodes_.at(id);
+    node.joined = true;
+    tell_quorum();
+    change({}, {{node.member(), ChangeReason::join}});
+    settle();
 }
 
 RegionList LogCluster::regions(std::initializer_list<RegionNumber> list) {

@@ -33,6 +33,9 @@ class LogCluster {
         BootId boot{};
         std::uint32_t process = 0;
         std::unique_ptr<MirrorLogCore> core;
+        /// The instance that reload() replaced; its kernel may still ask it something.
+        std::unique_ptr<MirrorLogCore> old_core;
+        Luid old_luid = 0;
         std::vector<KernelReply> replies;
         std::vector<std::string> lines;
         std::optional<Instant> wake;
@@ -76,6 +79,18 @@ class LogCluster {
     void crash(NodeId id);
     /// A new daemon on the node, after kill() (same boot) or crash() (new boot, new luid).
     Node& restart(NodeId id, bool new_boot);
+    /// As restart(), up to where the kernel first asks the new daemon; `luid` of the instance, if not the usual one.
+    Node& revive(NodeId id, bool new_boot, std::optional<Luid> luid = std::nullopt);
+    /// CTR(new), PRESUSPEND(old), POSTSUSPEND(old), RESUME(new): the old instance stays until its DTR.
+    Node& reload(NodeId id);
+    /// Hands a request of the instance that reload() replaced in, delivers everything; the reply if it has come.
+    std::optional<KernelReply> call_old(NodeId id, RequestType type, RequestPayload payload = {});
+    /// Someone proves to the daemon of node `teller` that node `gone` writes no more.
+    void prove_gone(NodeId teller, NodeId gone);
+    /// Corosync goes away under this node's daemon; the others see its process go. Nothing is delivered yet.
+    void lose_cluster(NodeId id);
+    /// Corosync is back, and the daemon's group connection with it.
+    void regain_cluster(NodeId id);
     /// What a daemon that dies leaves in its state file is lost with it.
     bool lose_state_files = false;
     /// A daemon that starts hears of the ring only when the test says so (set_quorum).
