@@ -47,15 +47,10 @@ void LogState::start_from(std::span<const std::uint32_t> words, std::uint64_t kn
 
 void LogState::forget_members() {
     members_.clear();
-    for (const Owner owner : marks_.owners())
-        marks_.remove_all(owner);
-    while (!grants_.empty())
-        grants_.end_all(grants_.runs().begin()->second.owner);
     suspending_.clear();
     asks_.clear();
     wanted_.clear();
     held_.clear();
-    boots_.clear();
     find_orphans();
 }
 

@@ -88,7 +88,7 @@ class LogState {
     void start(bool in_sync);
     /// In sync and clean is what `words` (of a log device) says; regions behind `known` are `in_sync_behind`.
     void start_from(std::span<const std::uint32_t> words, std::uint64_t known, bool in_sync_behind);
-    /// The state as it was before all its members had left: only its maps stay.
+    /// The state as it was when its last member was alone: maps, marks and grants stay, for kernels may live on.
     void forget_members();
 
     // -- events, in the total order ----------------------------------------------------------------
