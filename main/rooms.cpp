@@ -8,12 +8,14 @@
 #include <utility>
 
 #include "actors/cluster_gateway/cluster_gateway_actor.hpp"
+#include "actors/control_gateway/control_gateway_actor.hpp"
 #include "actors/kernel_gateway/kernel_gateway_actor.hpp"
 #include "actors/log_device/log_device_actor.hpp"
 #include "actors/mirror_log/mirror_log_actor.hpp"
 #include "actors/status/status_actor.hpp"
 #include "actors/supervisor/supervisor_actor.hpp"
 #include "adapters/event_loop/event_loop.hpp"
+#include "messages/wire_state_file.hpp"
 
 namespace cmirror {
 namespace {
@@ -24,6 +26,17 @@ std::uint64_t random_seed() {
     return (std::uint64_t{source()} << 32U) | source();
 }
 
+/// What an earlier daemon left of this instance, or of another one with its luid: the log tells them apart.
+std::optional<KeptState> kept_state(Resources& resources, const Uuid& uuid, Luid luid) {
+    const auto bytes = resources.states->read(luid);
+    if (!bytes) return std::nullopt;
+    auto kept = unpack_state_file(*bytes);
+    if (kept) return std::move(*kept);
+    resources.sink->write(LogLevel::warning, "log " + std::string(uuid.text()) + ": its state file cannot be used: " +
+                                                 std::string(name_of(kept.error())));
+    return std::nullopt;
+}
+
 MirrorLogFactory log_factory(caf::actor_system& system, Resources& resources, const MirrorLogConfig& common) {
     return [&system, &resources, common](const Uuid& uuid, Luid luid) {
         auto config = common;
@@ -31,6 +44,8 @@ MirrorLogFactory log_factory(caf::actor_system& system, Resources& resources, co
         config.log.luid = luid;
         config.log.boot = resources.boot;
         config.log.seed = random_seed();
+        config.log.settings.fenced_after = resources.fenced_after;
+        config.log.kept = kept_state(resources, uuid, luid);
         return system.spawn(mirror_log_actor, std::move(config));
     };
 }
@@ -48,12 +63,18 @@ Rooms open_rooms(caf::actor_system& system, Resources& resources, SupervisorActo
         cluster_gateway,
         ClusterGatewayConfig{
             .provider = resources.cluster.get(), .watcher = &watcher, .sink = resources.sink.get(), .limits = {}});
+    if (resources.control != nullptr)
+        rooms.control_gateway = system.spawn(control_gateway, ControlGatewayConfig{.socket = resources.control.get(),
+                                                                                   .watcher = &watcher,
+                                                                                   .sink = resources.sink.get(),
+                                                                                   .supervisor = supervisor});
     rooms.status =
         system.spawn(status, StatusConfig{resources.sink.get(), rooms.kernel_gateway, rooms.cluster_gateway});
     MirrorLogConfig common;
     common.kernel_gateway = rooms.kernel_gateway;
     common.cluster_gateway = rooms.cluster_gateway;
     common.supervisor = std::move(supervisor);
+    common.states = resources.states.get();
     common.sink = resources.sink.get();
     common.make_log_device = [&system, &resources](const std::string& device, MirrorLogActor log) {
         LogDeviceConfig config{.provider = resources.devices.get(), .sink = resources.sink.get(), .device = device};

@@ -5,6 +5,7 @@
 
 #include "adapters/block_device/linux_block_device.hpp"
 #include "adapters/cluster/corosync_provider.hpp"
+#include "adapters/control_socket/unix_control_socket.hpp"
 #include "adapters/kernel_socket/netlink_connector.hpp"
 #include "adapters/kernel_socket/unix_datagram_socket.hpp"
 #include "adapters/log_sink/log_sinks.hpp"
@@ -12,6 +13,7 @@
 #include "adapters/process/memory_lock.hpp"
 #include "adapters/process/privileges.hpp"
 #include "adapters/process/signalfd_source.hpp"
+#include "adapters/state_store/folder_state_store.hpp"
 
 namespace cmirror {
 namespace {
@@ -68,6 +70,11 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
     if (!lock) return failure(ExitCode::lock_file, std::move(lock.error().text));
     auto boot = read_boot_id();
     if (!boot) return failure(ExitCode::failure, std::move(boot.error()));
+    auto states =
+        FolderStateStore::open(stand_in.empty() ? std::string(FolderStateStore::default_path) : stand_in + ".states");
+    if (!states) return failure(ExitCode::failure, std::move(states.error()));
+    auto control = UnixControlSocket::open(stand_in.empty() ? std::string(control_socket_path) : stand_in + ".control");
+    if (!control) return failure(ExitCode::failure, std::move(control.error()));
     auto kernel = open_kernel(options);
     if (!kernel) return Failure<StartFailure>(std::move(kernel.error()));
     auto cluster = std::make_unique<CorosyncProvider>();
@@ -82,7 +89,10 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
                      .kernel = std::move(*kernel),
                      .cluster = std::move(cluster),
                      .devices = std::make_unique<LinuxBlockDeviceProvider>(),
-                     .signals = std::move(*signals)};
+                     .states = std::move(*states),
+                     .control = std::move(*control),
+                     .signals = std::move(*signals),
+                     .fenced_after = options.fenced_after};
 }
 
 }  // namespace cmirror

@@ -1,6 +1,7 @@
 // What the daemon needs before any actor exists, acquired in the order in which a failure says most.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,7 +44,12 @@ struct Resources {
     std::unique_ptr<KernelSocket> kernel;
     std::unique_ptr<ClusterProvider> cluster;
     std::unique_ptr<BlockDeviceProvider> devices;
+    std::unique_ptr<StateStore> states;
+    /// Null: nobody can ask anything.
+    std::unique_ptr<ControlSocket> control;
     std::unique_ptr<SignalSource> signals;
+    /// See Options.
+    std::chrono::seconds fenced_after{0};
 };
 
 /// Whether the daemon may do what it has to; to be called before it goes into the background.

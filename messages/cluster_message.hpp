@@ -50,6 +50,7 @@ enum class OpKind : std::uint8_t {
     resumed = 13,         ///< the instance was really resumed: its failed recoveries may be tried again
     confirm = 14,         ///< nothing but the wish to have all before it confirmed
     withdraw = 15,        ///< takes a want_work back that has got no region yet
+    copying = 16,  ///< the sender's kernel still copies the region, whatever the state says: it is out of sync, granted
 };
 
 /// `region` and `count` name the regions region .. region + count - 1 where the kind speaks of regions.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "messages/cluster_message.hpp"
+#include "messages/control_request.hpp"
 #include "messages/disk_request.hpp"
 #include "messages/fd_watcher.hpp"
 #include "messages/identity.hpp"
@@ -127,6 +128,8 @@ using MirrorLogActor = caf::typed_actor<
     caf::reacts_to<DeviceOpened>, caf::reacts_to<DeviceRead>, caf::reacts_to<DeviceWritten>,
     // The kernel forgot this instance.
     caf::reacts_to<Abandon>,
+    // Proof that a node is gone.
+    caf::reacts_to<NodeGone>,
     // Own timer.
     caf::reacts_to<TimerDue>,
     // Its part of a snapshot.
@@ -167,6 +170,15 @@ using ClusterGatewayActor = caf::typed_actor<
     // Its part of a snapshot.
     caf::replies_to<StatusQuery>::with<ActorStatus>>;
 
+/// Translates what administrators ask to messages and back.
+using ControlGatewayActor = caf::typed_actor<
+    // The control socket is readable.
+    caf::reacts_to<descriptor_ready_atom, int>,
+    // Stop watching the socket and end.
+    caf::reacts_to<Shutdown>,
+    // Its part of a snapshot.
+    caf::replies_to<StatusQuery>::with<ActorStatus>>;
+
 /// Gathers what the actors contribute and logs it.
 using StatusActor = caf::typed_actor<
     // Gather a snapshot.
@@ -182,6 +194,8 @@ using SupervisorActor = caf::typed_actor<
     caf::reacts_to<KernelRequest>,
     // A log has ended.
     caf::reacts_to<LogEnded>,
+    // Proof that a node is gone, for every log; answered with how many there are.
+    caf::replies_to<NodeGone>::with<ControlReply>,
     // Signals wait to be read.
     caf::reacts_to<descriptor_ready_atom, int>>;
 
@@ -204,6 +218,8 @@ CMIRROR_LOCAL_MESSAGE(DeviceRead)
 CMIRROR_LOCAL_MESSAGE(WriteDevice)
 CMIRROR_LOCAL_MESSAGE(DeviceWritten)
 CMIRROR_LOCAL_MESSAGE(Abandon)
+CMIRROR_LOCAL_MESSAGE(NodeGone)
+CMIRROR_LOCAL_MESSAGE(ControlReply)
 CMIRROR_LOCAL_MESSAGE(TimerDue)
 CMIRROR_LOCAL_MESSAGE(LogEnded)
 CMIRROR_LOCAL_MESSAGE(RouteAdded)

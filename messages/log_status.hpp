@@ -69,6 +69,11 @@ struct LogStatus {
     std::uint64_t requests = 0;
     std::uint64_t bad_requests = 0;
     std::uint64_t rounds = 0;
+    /// Regions that this node's kernel has recovered.
+    std::uint64_t recovered_here = 0;
+    /// Events that the state has seen, and the digest of what they did: equal on all members.
+    std::uint64_t state_ordinal = 0;
+    std::uint64_t state_digest = 0;
 };
 
 /// What a gateway or the supervisor adds to a snapshot: a heading and `name=value` counters.

@@ -13,6 +13,7 @@
 #include "messages/cluster_message.hpp"
 #include "messages/disk_request.hpp"
 #include "messages/identity.hpp"
+#include "messages/kept_state.hpp"
 #include "messages/result.hpp"
 
 namespace cmirror {
@@ -137,6 +138,46 @@ class BlockDeviceProvider : public Port {
   public:
     /// `name` is `major:minor` or a path; what was opened is checked to be the block device that was named.
     virtual Result<std::unique_ptr<BlockDevice>, DeviceError> open(std::string_view name) = 0;
+};
+
+// -- state files --------------------------------------------------------------------------------
+
+/// What survives the daemon's death, but not the machine's: a file in memory.
+class StateFile : public Port {
+  public:
+    /// Does not wait for any device. An error's text says what failed.
+    virtual Result<void, std::string> write(std::span<const StatePatch> patches) = 0;
+};
+
+/// One file an instance, named by its luid.
+class StateStore : public Port {
+  public:
+    /// A file of `size` zero bytes with `patches` in it; an older one stays until this one is whole.
+    virtual Result<std::unique_ptr<StateFile>, std::string> begin(Luid luid, std::uint64_t size,
+                                                                  std::span<const StatePatch> patches) = 0;
+    /// The whole file, or nothing if there is none that is this daemon's own.
+    virtual std::optional<std::vector<std::byte>> read(Luid luid) = 0;
+    virtual void remove(Luid luid) = 0;
+};
+
+// -- the administrator --------------------------------------------------------------------------
+
+struct ControlDatagram {
+    std::string text;
+    /// Numeric user of the sender, as the system vouches for it.
+    std::uint32_t user = 0;
+    /// Where a reply goes; empty: nobody waits for one.
+    std::string reply_to;
+};
+
+/// The socket on which an administrator asks things of the running daemon.
+class ControlSocket : public Port {
+  public:
+    virtual int descriptor() const = 0;
+    /// Does not block.
+    virtual std::optional<ControlDatagram> receive() = 0;
+    /// Does not block; what cannot be sent is dropped.
+    virtual void reply(const std::string& to, std::string_view text) = 0;
 };
 
 // -- signals ------------------------------------------------------------------------------------

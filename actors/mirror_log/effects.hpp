@@ -9,6 +9,7 @@
 
 #include "messages/cluster_message.hpp"
 #include "messages/disk_request.hpp"
+#include "messages/kept_state.hpp"
 #include "messages/kernel_request.hpp"
 #include "messages/ports.hpp"
 
@@ -38,6 +39,13 @@ struct WriteEffect {
     std::uint64_t write = 0;
     DeviceBlocks blocks;
 };
+/// Write these bytes to the state file, before anything else of the same event: what is acknowledged must be in it.
+struct KeepEffect {
+    /// The file is begun anew, all zeros but for the patches, and takes the place of an older one when it is complete.
+    bool begin = false;
+    std::uint64_t file_size = 0;
+    std::vector<StatePatch> patches;
+};
 /// Tell the administrator.
 struct LineEffect {
     LogLevel level = LogLevel::info;
@@ -49,12 +57,12 @@ struct WakeEffect {
 };
 /// This instance ends: nothing of it is left.
 struct EndEffect {
-    /// By a DTR: what its kernel still sends is late, and is answered with success.
+    /// By a DTR: what its kernel still sends is late, and is answered with success; its state file goes.
     bool destroyed = false;
 };
 
 using Effect = std::variant<KernelReply, JoinEffect, LeaveEffect, SendEffect, OpenEffect, ReadEffect, WriteEffect,
-                            LineEffect, WakeEffect, EndEffect>;
+                            KeepEffect, LineEffect, WakeEffect, EndEffect>;
 using Effects = std::vector<Effect>;
 
 }  // namespace cmirror::mirror_log

@@ -5,6 +5,7 @@
 
 #include "messages/invariant.hpp"
 #include "messages/wire_disk.hpp"
+#include "messages/wire_state_file.hpp"
 
 namespace cmirror::mirror_log {
 
@@ -43,6 +44,19 @@ void LogState::start_from(std::span<const std::uint32_t> words, std::uint64_t kn
     reached_.assign_raw(sync_.raw());
     ever_full_ = sync_.all();
     toggled(2, sync_.count());
+}
+
+void LogState::start_kept(const KeptState& kept, Owner owner) {
+    CMIRROR_INVARIANT(kept.in_sync.size() == region_words(region_count()));
+    RegionWords clean = kept.in_sync;
+    for (std::size_t word = 0; word < clean.size(); ++word)
+        clean[word] &= ~kept.live[word];
+    sync_.assign_raw(kept.in_sync);
+    reached_.assign_raw(kept.reached);
+    clean_.assign_raw(clean);
+    ever_full_ = sync_.all();
+    if (kept.standing.copying) copying(owner, *kept.standing.copying);
+    toggled(8, sync_.count());
 }
 
 void LogState::forget_members() {
@@ -189,6 +203,7 @@ void LogState::find_orphans() {
 void LogState::set_sync(RegionNumber region, bool value) {
     if (!(value ? sync_.set(region) : sync_.reset(region))) return;
     toggled(3, region);
+    changed_lines_.insert(state_line_of(region));
     if (orphaned_.contains(region)) orphaned_in_sync_ += value ? 1U : std::uint64_t(-1);
     if (value) reached_.set(region);
     if (sync_.all()) ever_full_ = true;

@@ -16,6 +16,7 @@
 #include "actors/mirror_log/region_map.hpp"
 #include "messages/cluster_message.hpp"
 #include "messages/identity.hpp"
+#include "messages/kept_state.hpp"
 
 namespace cmirror::mirror_log {
 
@@ -88,6 +89,8 @@ class LogState {
     void start(bool in_sync);
     /// In sync and clean is what `words` (of a log device) says; regions behind `known` are `in_sync_behind`.
     void start_from(std::span<const std::uint32_t> words, std::uint64_t known, bool in_sync_behind);
+    /// As the only member's state file has it; `owner` is that member's.
+    void start_kept(const KeptState& kept, Owner owner);
     /// The state as it was when its last member was alone: maps, marks and grants stay, for kernels may live on.
     void forget_members();
 
@@ -121,6 +124,10 @@ class LogState {
     bool fell_out_later(RegionNumber region) const { return !sync_.test(region) && reached_.test(region); }
     /// Regions that fell out of sync later and still are.
     std::uint64_t fell_out_count() const { return reached_.count() - sync_.count(); }
+    /// Has been in sync since the log started.
+    const RegionMap& reached() const { return reached_; }
+    /// Some owner has cached a region as not in sync (SET_REGION_SYNC 0).
+    bool has_failures() const { return !failed_.empty(); }
     const MarkTable& marks() const { return marks_; }
     const GrantTable& grants() const { return grants_; }
     bool wanted(RegionNumber region) const { return wanted_.contains(region); }
@@ -141,6 +148,9 @@ class LogState {
     /// Blocks of the log device whose bits changed since the last call.
     std::set<std::uint64_t> take_changed_blocks() { return std::exchange(changed_blocks_, {}); }
     bool has_changed_blocks() const { return !changed_blocks_.empty(); }
+    /// Lines of a state file (wire_state_file.hpp) whose sync bits changed since the last call. start() and load()
+    /// change all and name none.
+    std::set<std::uint64_t> take_changed_lines() { return std::exchange(changed_lines_, {}); }
 
     /// The whole state as bytes, and back. A state that does not fit the region count gives false.
     std::vector<std::byte> save() const;
@@ -160,6 +170,7 @@ class LogState {
     void clear(Owner owner, RegionNumber region);
     void recovered(Owner owner, RegionNumber region);
     void failed(Owner owner, RegionNumber region);
+    void copying(Owner owner, RegionNumber region);
     void not_clean(RegionNumber region);
     void lose_writer(Owner owner, StateChanges& changes);
     void end_owner(Owner owner);
@@ -214,6 +225,7 @@ class LogState {
     std::uint64_t ordinal_ = 0;
     std::uint64_t digest_ = 0;
     std::set<std::uint64_t> changed_blocks_;
+    std::set<std::uint64_t> changed_lines_;
 };
 
 }  // namespace cmirror::mirror_log

@@ -88,6 +88,9 @@ void LogState::apply_to_regions(const Member& member, std::uint64_t seq, const O
             case OpKind::not_clean:
                 not_clean(region);
                 break;
+            case OpKind::copying:
+                copying(owner, region);
+                break;
             default:
                 break;
         }
@@ -142,6 +145,13 @@ void LogState::recovered(Owner owner, RegionNumber region) {
             tried_.erase({who, region});
     wanted_.erase(region);
     if (priority_set_.erase(region) > 0) std::erase(priority_, region);
+}
+
+// A kernel that went through a loss of its group still copies what it was given. No one else may write or copy it.
+void LogState::copying(Owner owner, RegionNumber region) {
+    if (grants_.granted_to(region)) return;
+    make_stale(region);
+    grants_.grant({owner, region, 1});
 }
 
 // A leg's write failed, or a recovery did: the legs differ.

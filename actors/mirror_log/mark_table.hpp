@@ -31,6 +31,11 @@ class MarkTable {
     /// By anyone but `owner`; a mark-everything of others counts.
     bool marked_by_other(Owner owner, RegionNumber region) const;
 
+    /// No one but `owner` has marks, and its own are known.
+    bool only_of(Owner owner) const {
+        return everything_.empty() && (by_owner_.empty() || (by_owner_.size() == 1 && by_owner_.contains(owner)));
+    }
+
     std::uint64_t count() const { return total_; }
     /// Owners with marks, or with unknown ones.
     std::vector<Owner> owners() const;

@@ -16,6 +16,25 @@ Instant now(Self self) {
     return self->state.clock->now().time_since_epoch();
 }
 
+/// A state file that is not true any more must not be found.
+void give_up_keeping(MirrorLogState& state, const std::string& why) {
+    const auto& log = state.config.log;
+    state.config.states->remove(log.luid);
+    state.state_file.reset();
+    state.config.sink->write(LogLevel::error, "log " + std::string(log.uuid.text()) + ": its state file is given up: " +
+                                                  why + "; should the daemon die, every region counts as marked");
+}
+
+void keep(MirrorLogState& state, const KeepEffect& effect) {
+    if (effect.begin) {
+        auto begun = state.config.states->begin(state.config.log.luid, effect.file_size, effect.patches);
+        if (!begun) return give_up_keeping(state, begun.error());
+        state.state_file = std::move(*begun);
+    } else if (state.state_file) {
+        if (auto written = state.state_file->write(effect.patches); !written) give_up_keeping(state, written.error());
+    }
+}
+
 /// Carries one effect out.
 struct Perform {
     Self self;
@@ -39,6 +58,7 @@ struct Perform {
     void operator()(WriteEffect& effect) const {
         self->send(state.device, WriteDevice{effect.write, std::move(effect.blocks)});
     }
+    void operator()(const KeepEffect& effect) const { keep(state, effect); }
     void operator()(const LineEffect& effect) const { state.config.sink->write(effect.level, effect.text); }
     void operator()(const WakeEffect& effect) const {
         state.timer = effect.at;
@@ -46,6 +66,7 @@ struct Perform {
     }
     void operator()(const EndEffect& effect) const {
         const auto& log = state.config.log;
+        if (effect.destroyed) state.config.states->remove(log.luid);
         self->send(state.config.supervisor, LogEnded{log.uuid, log.luid, effect.destroyed});
         self->quit();
     }
@@ -105,6 +126,7 @@ MirrorLogActor::behavior_type mirror_log_actor(Self self, MirrorLogConfig config
         on<DeviceWritten>(self, [](Core& c, const auto& m, Instant at,
                                    Effects& out) { c.device_written(m.write, m.outcome, at, out); }),
         on<Abandon>(self, [](Core& c, const auto&, Instant at, Effects& out) { c.abandon(at, out); }),
+        on<NodeGone>(self, [](Core& c, const auto& m, Instant at, Effects& out) { c.node_gone(m.node, at, out); }),
         [self](const TimerDue&) { timer_due(self); },
         [self](const StatusQuery&) { return self->state.core->status(); },
     };

@@ -20,7 +20,8 @@ struct MirrorLogConfig {
     SupervisorActor supervisor;
     /// Makes the actor that works on the named log device for the log.
     std::function<LogDeviceActor(const std::string& device, MirrorLogActor log)> make_log_device;
-    /// Outlives the actor system.
+    /// Both outlive the actor system.
+    StateStore* states = nullptr;
     LogSink* sink = nullptr;
 };
 
@@ -33,6 +34,8 @@ struct MirrorLogState {
     /// The system's; asking an actor for it takes longer than to read it.
     caf::actor_clock* clock = nullptr;
     LogDeviceActor device;
+    /// None before the first resume, and after it failed.
+    std::unique_ptr<StateFile> state_file;
     /// The TimerDue that counts is due then; earlier ones that come late are ignored.
     std::optional<mirror_log::Instant> timer;
 };

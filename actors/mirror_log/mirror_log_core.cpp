@@ -110,6 +110,7 @@ void MirrorLogCore::construct(const KernelRequest& request, Effects& effects) {
     args_ = *parsed;
     reconnected_ = text.reconnect;
     hint_ = HintTracker(args_.region_count);
+    take_kept(effects);
     if (args_.disk_log) {
         device_status_.name = args_.device;
         waiting_.push_back(request);
@@ -190,13 +191,14 @@ void MirrorLogCore::reset_membership() {
     ring_lost_.clear();
     found_alone_ = false;
     reading_device_ = false;
+    awaiting_view_ = false;
     merged_ = false;
     older_.clear();
     group_.clear();
     backlog_.clear();
     receiver_.reset();
     sender_.reset();
-    recovery_.stop();
+    recovery_.rejoin();
     asked_ = false;
     to_confirm_.clear();
     sent_confirm_.clear();
@@ -214,6 +216,7 @@ void MirrorLogCore::reset_membership() {
 
 // The POSTSUSPEND was lost, or the kernel resumes without one: its hint is 0 again, and it may ask for work.
 void MirrorLogCore::resume_again(const KernelRequest& request, Instant now, Effects& effects) {
+    past_presuspend_ = false;
     hint_.resumed();
     outbox_.add({OpKind::resumed, 0, 1});
     outbox_.send(effects, now);
@@ -223,6 +226,7 @@ void MirrorLogCore::resume_again(const KernelRequest& request, Instant now, Effe
 
 void MirrorLogCore::stop_recovery(const KernelRequest& request, Instant now, Effects& effects) {
     life_ = LifeState::presuspended;
+    past_presuspend_ = true;
     cool(warm_.take_all());
     recovery_.stop();
     asked_ = false;
@@ -263,8 +267,14 @@ void MirrorLogCore::continue_leaving(Instant now, Effects& effects) {
 void MirrorLogCore::finish_leaving(Effects& effects) {
     state_kept_ = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1;
     leave_due_.reset();
+    if (view_) kept_ring_ = view_->ring;
     resumed_before_ = true;
+    may_be_presuspended_ = false;
+    past_presuspend_ = false;
     reset_membership();
+    recovery_.stop();
+    kept_.reset();
+    keeper_.cleared_all();
     my_marks_.clear();
     failures_.clear();
     for (const KernelRequest& request : std::exchange(resume_requests_, {}))
@@ -343,6 +353,7 @@ void MirrorLogCore::after_event(Instant now, Effects& effects) {
             digest_due_ = now + config_.settings.digest_every;
     }
     continue_leaving(now, effects);
+    keep(effects);
     wake(now, effects);
 }
 

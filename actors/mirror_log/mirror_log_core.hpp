@@ -3,9 +3,11 @@
 //   mirror_log_core.cpp      the life of the instance: which request means what, timers
 //   mirror_log_requests.cpp  what the kernel is answered while the log is active
 //   mirror_log_recovery.cpp  regions handed to the kernel for recovery
-//   mirror_log_group.cpp     the group: joining, deliveries, members, quorum
+//   mirror_log_group.cpp     the group: deliveries, members, quorum
+//   mirror_log_join.cpp      joining: starting a state, getting it, giving it to others
 //   mirror_log_merge.cpp     partitions that merge, nodes that are gone for good
 //   mirror_log_durable.cpp   FLUSH: confirmations and the log device
+//   mirror_log_kept.cpp      the state file: what is kept, and what an earlier daemon left
 //   mirror_log_status.cpp    what it looks like from outside
 #pragma once
 
@@ -22,9 +24,11 @@
 #include "actors/mirror_log/effects.hpp"
 #include "actors/mirror_log/hint_tracker.hpp"
 #include "actors/mirror_log/life_cycle.hpp"
+#include "actors/mirror_log/log_config.hpp"
 #include "actors/mirror_log/log_state.hpp"
 #include "actors/mirror_log/outbox.hpp"
 #include "actors/mirror_log/recovery_work.hpp"
+#include "actors/mirror_log/state_keeper.hpp"
 #include "actors/mirror_log/state_transfer.hpp"
 #include "actors/mirror_log/warm_marks.hpp"
 #include "messages/cluster_message.hpp"
@@ -33,42 +37,6 @@
 #include "messages/log_status.hpp"
 
 namespace cmirror::mirror_log {
-
-/// Bounds and times of a log; the defaults are design.md's.
-struct Settings {
-    std::size_t warm_marks_max = 1024;
-    Instant warm_idle = std::chrono::seconds{5};
-    /// How long GET_RESYNC_WORK waits for a region that only marks keep.
-    Instant work_wait = std::chrono::seconds{5};
-    /// A grant that the kernel does not ask for is given back after this time.
-    Instant grant_idle = std::chrono::seconds{2};
-    /// Clears and recovered regions are multicast after this time at the latest.
-    Instant lazy_send = std::chrono::milliseconds{200};
-    /// Regions that became clean are written to the log device after this time at the latest.
-    Instant lazy_write = std::chrono::seconds{1};
-    /// POSTSUSPEND waits this long for what is under way.
-    Instant leave_wait = std::chrono::seconds{5};
-    /// How long members that come back from a partition are waited for, to compare states.
-    Instant merge_wait = std::chrono::seconds{5};
-    /// Quorum that was lost counts again after this time: a partition that has healed shows by then.
-    Instant quorum_settle = std::chrono::milliseconds{500};
-    /// A view that still has a node which the group saw go counts again after this time: it was newer than the group's
-    /// word, and no further one comes.
-    Instant view_doubt = std::chrono::seconds{5};
-    /// A node that the ring has lost for so long is certainly fenced; 0: never.
-    Instant fenced_after{0};
-    /// A state's digest is multicast when this time has passed and something has changed.
-    Instant digest_every = std::chrono::seconds{60};
-};
-
-struct LogConfig {
-    Uuid uuid;
-    Luid luid = 0;
-    BootId boot{};
-    /// Seeds this instance's random numbers.
-    std::uint64_t seed = 0;
-    Settings settings;
-};
 
 class MirrorLogCore {
   public:
@@ -86,7 +54,8 @@ class MirrorLogCore {
     void device_read(const Result<DeviceImage, DeviceError>& image, Instant now, Effects& effects);
     void device_written(std::uint64_t write, const Result<void, DeviceError>& outcome, Instant now, Effects& effects);
     void timer(Instant now, Effects& effects);
-    /// Proof that the node is gone for good: its kernel writes no more. Multicast, and applied on delivery.
+    /// Proof that the node is gone for good: its kernel writes no more. Multicast, and applied on delivery. Refused
+    /// with a line for a node that is in the ring.
     void node_gone(NodeId node, Instant now, Effects& effects);
     /// The kernel forgot this instance: everything of it ends, nobody is answered.
     void abandon(Instant now, Effects& effects);
@@ -155,6 +124,13 @@ class MirrorLogCore {
     std::string status_info() const;
     std::string status_table() const;
 
+    // the state file
+    void take_kept(Effects& effects);
+    bool kept_is_everything() const;
+    std::uint64_t alone_in_ring() const;
+    void keep(Effects& effects);
+    KeptIdentity kept_identity() const;
+
     // recovery
     void serve_work(const KernelRequest& request, Instant now, Effects& effects);
     bool hand_out(const KernelRequest& request, Instant now, Effects& effects);
@@ -218,6 +194,12 @@ class MirrorLogCore {
     /// Constructed by a reconnect: the kernel's hint and marks are not known.
     bool reconnected_ = false;
     bool resumed_before_ = false;
+    /// The kernel stopped recovery and has not resumed since.
+    bool past_presuspend_ = false;
+    /// Created again without a state file: it may have, and "is being recovered" was said so many times since it asked
+    /// for work.
+    bool may_be_presuspended_ = false;
+    std::uint32_t recovering_told_ = 0;
     std::vector<KernelRequest> waiting_;
     std::vector<KernelRequest> resume_requests_;
     std::vector<KernelRequest> leave_requests_;
@@ -240,6 +222,11 @@ class MirrorLogCore {
     bool asked_ = false;
     std::uint64_t work_need_ = 0;
     std::optional<Instant> grant_idle_since_;
+
+    // the state file
+    StateKeeper keeper_;
+    /// An earlier daemon's, until the group or a start alone has taken it in.
+    std::optional<KeptState> kept_;
 
     // the group
     MemberId self_;
@@ -264,12 +251,15 @@ class MirrorLogCore {
     std::vector<MemberId> group_;
     bool found_alone_ = false;
     bool reading_device_ = false;
+    bool awaiting_view_ = false;
     /// The state is here (loaded, or founded by us): every event is applied to it.
     bool applying_ = false;
     /// We start the state; no other member has one.
     bool founding_ = false;
     /// The state in memory may stand in for the group's: nobody else was there since.
     bool state_kept_ = false;
+    /// It may only in this ring; nothing: in any (corosync was lost, and nobody else could have quorum meanwhile).
+    std::optional<std::uint64_t> kept_ring_;
     std::optional<StateReceiver> receiver_;
     std::optional<StateSender> sender_;
     /// Joiners that a transfer of ours has covered.
@@ -303,6 +293,7 @@ class MirrorLogCore {
     std::uint64_t requests_ = 0;
     std::uint64_t bad_requests_ = 0;
     std::uint64_t rounds_ = 0;
+    std::uint64_t recovered_here_ = 0;
     std::uint64_t digest_differences_ = 0;
 };
 

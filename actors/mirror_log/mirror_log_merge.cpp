@@ -84,6 +84,12 @@ void MirrorLogCore::settle_quorum(Instant now, Effects& effects) {
 
 void MirrorLogCore::node_gone(NodeId node, Instant now, Effects& effects) {
     if (ended_ || !valid_) return;
+    if (view_ && std::find(view_->nodes.begin(), view_->nodes.end(), node) != view_->nodes.end())
+        return say(LogLevel::error,
+                   "node " + std::to_string(node) + " is said to be gone, but is in the cluster: its marks stay",
+                   effects);
+    say(LogLevel::warning, "node " + std::to_string(node) + " is gone, as an administrator or a fencing agent says",
+        effects);
     outbox_.add({OpKind::node_gone, node, 1});
     outbox_.send(effects, now);
     after_event(now, effects);

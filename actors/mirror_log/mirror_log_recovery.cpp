@@ -7,6 +7,7 @@ namespace cmirror::mirror_log {
 
 void MirrorLogCore::serve_work(const KernelRequest& request, Instant now, Effects& effects) {
     hint_.proved_at_most(args_.region_count - 1, now);
+    recovering_told_ = 0;
     if (hand_out(request, now, effects)) return;
     if (state_->sync().all() || !quorate()) return reply(request, FlagAndRegion{0, 0}, effects);
     ask_for_work(now, effects);

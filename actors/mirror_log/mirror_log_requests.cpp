@@ -9,6 +9,9 @@ namespace cmirror::mirror_log {
 
 namespace {
 
+/// A kernel asks 4 times a second.
+constexpr std::uint32_t recovering_told_max = 20;
+
 RegionNumber region_of(const KernelRequest& request) {
     return std::get<RegionNumber>(request.payload);
 }
@@ -92,17 +95,22 @@ void MirrorLogCore::serve_remote_recovering(const KernelRequest& request, Instan
             outbox_.send(effects, now);
         }
     }
+    // Past a PRESUSPEND that an earlier daemon did not hand down it must be 0 for good; that is safe at any time, as a
+    // MARK waits for the recovery as well (design.md, rule 10).
+    if (may_be_presuspended_ && recovering && ++recovering_told_ > recovering_told_max) recovering = false;
     hint_.answered_recovering(region, recovering);
     reply(request, FlagAndRegion{recovering, hint}, effects);
 }
 
 void MirrorLogCore::mark(RegionNumber region) {
     warm_.remove(region);
+    keeper_.marked(region);
     if (!my_marks_.insert(region).second) return;
     need_ = outbox_.add({OpKind::mark, region, 1}) + 1;
 }
 
 void MirrorLogCore::clear(RegionNumber region, Instant now) {
+    keeper_.cleared(region);
     if (!my_marks_.contains(region)) {
         if (!state_->clean().test(region)) outbox_.add({OpKind::clear, region, 1});
         return;
@@ -148,6 +156,7 @@ void MirrorLogCore::serve_set_sync(const KernelRequest& request, Instant now, Ef
     const auto& [region, in_sync] = std::get<RegionSync>(request.payload);
     const bool current = recovery_.ended(region, now);
     if (in_sync) {
+        recovered_here_ += current ? 1U : 0U;
         outbox_.add({OpKind::recovered, region, 1});
         if (current && recovery_.left(state_->grants(), owner()) == 0) outbox_.send(effects, now);
         return reply(request, {}, effects);

@@ -36,6 +36,7 @@ LogStatus MirrorLogCore::status() const {
     status.requests = requests_;
     status.bad_requests = bad_requests_;
     status.rounds = rounds_;
+    status.recovered_here = recovered_here_;
     if (args_.disk_log) status.device = device_status_;
     for (const WaitingFlush& flush : flushes_)
         status.pending.push_back({flush.request.seq, "FLUSH"});
@@ -46,6 +47,8 @@ LogStatus MirrorLogCore::status() const {
             status.pending.push_back({r.seq, std::string(name_of(r.type))});
     if (!state_) return status;
 
+    status.state_ordinal = state_->ordinal();
+    status.state_digest = state_->digest();
     status.sync_count = state_->sync_count();
     status.dirty_count = state_->region_count() - state_->clean().count();
     status.in_sync_hint = truthful_hint();

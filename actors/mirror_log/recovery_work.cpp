@@ -64,13 +64,17 @@ void RecoveryWork::stop() {
     finished_.clear();
 }
 
+void RecoveryWork::rejoin() {
+    preferred_.clear();
+    finished_.clear();
+}
+
 bool RecoveryWork::give_back(const GrantTable& grants, Owner owner, RegionNumber region) {
     return grants.granted_to(region) == owner && startable(region) && finished_.insert(region).second;
 }
 
 void RecoveryWork::grant_changed(const GrantTable& grants, Owner owner) {
     std::erase_if(finished_, [&](RegionNumber region) { return grants.granted_to(region) != owner; });
-    if (current_ && grants.granted_to(*current_) != owner) current_.reset();
 }
 
 }  // namespace cmirror::mirror_log

@@ -36,6 +36,10 @@ class RecoveryWork {
     void prefer(RegionNumber region);
     /// The kernel gave up what it was given (PRESUSPEND).
     void stop();
+    /// The group is joined anew: only what the kernel copies is still so.
+    void rejoin();
+    /// An earlier daemon gave the region to the kernel.
+    void take_over(RegionNumber region) { current_ = region; }
     /// Can the region be given back? Then it will not be handed to the kernel any more.
     bool give_back(const GrantTable& grants, Owner owner, RegionNumber region);
 

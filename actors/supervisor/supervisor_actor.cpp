@@ -65,6 +65,7 @@ struct CarryOut {
         state.config.watcher->unwatch(state.config.signals->descriptor());
         self->send(state.rooms.kernel_gateway, Shutdown{});
         self->send(state.rooms.cluster_gateway, Shutdown{});
+        if (state.rooms.control_gateway) self->send(state.rooms.control_gateway, Shutdown{});
         self->send(state.rooms.status, Shutdown{});
         // The logs that have ended and are still leaving their groups end by themselves.
         self->quit();
@@ -132,6 +133,11 @@ SupervisorActor::behavior_type supervisor(Self self, SupervisorConfig config) {
             if (instance == 0) return;
             self->state.core->on_ended(instance, ended.destroyed, self->state.effects);
             carry_out(self);
+        },
+        [self](const NodeGone& gone) {
+            for (const auto& [instance, log] : self->state.logs)
+                self->send(log, gone);
+            return ControlReply{{}, self->state.logs.size()};
         },
         [self](descriptor_ready_atom, int descriptor) {
             read_signals(self, descriptor);

@@ -18,6 +18,7 @@ using MirrorLogFactory = std::function<MirrorLogActor(const Uuid&, Luid)>;
 struct Rooms {
     KernelGatewayActor kernel_gateway;
     ClusterGatewayActor cluster_gateway;
+    ControlGatewayActor control_gateway;
     StatusActor status;
     MirrorLogFactory make_log;
 };

@@ -22,6 +22,7 @@
 #include "adapters/block_device/linux_block_device.hpp"
 #include "adapters/kernel_socket/unix_datagram_socket.hpp"
 #include "adapters/log_sink/fake_log_sink.hpp"
+#include "adapters/state_store/fake_state_store.hpp"
 #include "main/rooms.hpp"
 #include "messages/wire_kernel.hpp"
 #include "tests/bench/loopback_cluster.hpp"
@@ -70,7 +71,10 @@ struct Server {
                         .kernel = UnixDatagramSocket::adopt(std::move(socket)),
                         .cluster = std::make_unique<LoopbackCluster>(),
                         .devices = std::make_unique<LinuxBlockDeviceProvider>(),
-                        .signals = std::make_unique<NoSignals>()};
+                        .states = std::make_unique<FakeStateStore>(),
+                        .control = nullptr,
+                        .signals = std::make_unique<NoSignals>(),
+                        .fenced_after = {}};
     ::unlink(folder.c_str());
     run_rooms(resources, [] {});
     ::_exit(0);

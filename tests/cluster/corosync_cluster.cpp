@@ -129,8 +129,8 @@ pid_t CorosyncCluster::fork_into(NodeId node, int output, const std::vector<std:
     ::_exit(127);
 }
 
-pid_t CorosyncCluster::spawn(NodeId node, const std::vector<std::string>& arguments) {
-    return fork_into(node, -1, arguments);
+pid_t CorosyncCluster::spawn(NodeId node, const std::vector<std::string>& arguments, int output) {
+    return fork_into(node, output, arguments);
 }
 
 void CorosyncCluster::start(NodeId id) {

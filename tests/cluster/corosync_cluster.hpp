@@ -51,8 +51,8 @@ class CorosyncCluster {
     /// Moves the calling thread into the node's network namespace.
     void enter(NodeId node);
     /// Starts a program in it, with a /run that belongs to the node and stays while the cluster does; the caller waits
-    /// for it. Dies with the calling thread.
-    pid_t spawn(NodeId node, const std::vector<std::string>& arguments);
+    /// for it. Dies with the calling thread. `output`, if given, becomes its standard output and error.
+    pid_t spawn(NodeId node, const std::vector<std::string>& arguments, int output = -1);
     /// What the node's corosync has said so far.
     std::string log(NodeId node);
 

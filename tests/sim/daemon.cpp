@@ -9,6 +9,7 @@
 #include "actors/kernel_gateway/kernel_gateway_actor.hpp"
 #include "actors/log_device/log_device_actor.hpp"
 #include "actors/status/status_actor.hpp"
+#include "messages/wire_state_file.hpp"
 #include "tests/sim/node.hpp"
 #include "tests/sim/world.hpp"
 
@@ -67,6 +68,7 @@ Rooms Daemon::open_rooms(SupervisorActor supervisor) {
     common.kernel_gateway = rooms.kernel_gateway;
     common.cluster_gateway = rooms.cluster_gateway;
     common.supervisor = std::move(supervisor);
+    common.states = &node_.states;
     common.sink = &sink_;
     common.make_log_device = [this](const std::string& device, MirrorLogActor log) {
         LogDeviceConfig config{.provider = &node_.world.disks, .sink = &sink_, .device = device};
@@ -84,6 +86,8 @@ MirrorLogActor Daemon::make_log(const Uuid& uuid, Luid luid, MirrorLogConfig con
     config.log.luid = luid;
     config.log.boot = node_.boot;
     config.log.seed = node_.world.fresh.next();
+    if (const auto bytes = node_.states.read(luid))
+        if (auto kept = unpack_state_file(*bytes)) config.log.kept = std::move(*kept);
     config.log.settings = node_.world.profile.settings;
     auto log = own(system_.spawn(mirror_log_actor, std::move(config)));
     auto* actor = caf::actor_cast<caf::abstract_actor*>(log);

@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 
+#include "adapters/state_store/fake_state_store.hpp"
 #include "messages/identity.hpp"
 #include "tests/sim/profile.hpp"
 
@@ -17,6 +18,8 @@ struct Node {
     World& world;
     NodeId id = 0;
     BootId boot{};
+    /// What is under /run: gone when the power is.
+    FakeStateStore states;
     std::unique_ptr<Kernel> kernel;
     std::unique_ptr<Daemon> daemon;
     /// corosync runs.

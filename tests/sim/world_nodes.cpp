@@ -28,6 +28,7 @@ void tear(FakeDisk& disk, const WriteDevice& write, double share) {
 
 void World::power_on(Node& node) {
     ++node.boots;
+    node.states.files.clear();
     for (std::uint8_t& byte : node.boot)
         byte = static_cast<std::uint8_t>(fresh.next());
     if (tracing()) tell(node, "boots");

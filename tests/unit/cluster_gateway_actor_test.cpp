@@ -131,6 +131,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer self, ClusterGat
             [](const DeviceRead&) {},
             [](const DeviceWritten&) {},
             [](const Abandon&) {},
+            [](const NodeGone&) {},
             [](const TimerDue&) {},
             [](const StatusQuery&) { return LogStatus{}; }};
 }

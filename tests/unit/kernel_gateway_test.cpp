@@ -146,7 +146,7 @@ class QueuedSocket final : public KernelSocket {
 
 SupervisorActor::behavior_type supervisor_probe(SupervisorActor::pointer, std::vector<KernelRequest>* seen) {
     return {[seen](const KernelRequest& asked) { seen->push_back(asked); }, [](const LogEnded&) {},
-            [](descriptor_ready_atom, int) {}};
+            [](const NodeGone&) { return ControlReply{}; }, [](descriptor_ready_atom, int) {}};
 }
 
 MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer, std::vector<KernelRequest>* seen) {
@@ -159,6 +159,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer, std::vector<Ker
             [](const DeviceRead&) {},
             [](const DeviceWritten&) {},
             [](const Abandon&) {},
+            [](const NodeGone&) {},
             [](const TimerDue&) {},
             [](const StatusQuery&) { return LogStatus{}; }};
 }

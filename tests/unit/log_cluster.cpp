@@ -4,6 +4,7 @@
 
 #include "messages/invariant.hpp"
 #include "messages/wire_disk.hpp"
+#include "messages/wire_state_file.hpp"
 
 namespace cmirror::mirror_log {
 
@@ -35,11 +36,13 @@ LogCluster::Node& LogCluster::add(NodeId id) {
     node->luid = 0xffff880000000000U + id * 0x1000U;
     node->boot = {next_boot_++};
     node->process = next_process_++;
-    LogConfig config{*Uuid::from_text("LVM-test"), node->luid, node->boot, id * 7919U + node->process, settings_};
+    LogConfig config{*Uuid::from_text("LVM-test"), node->luid, node->boot, id * 7919U + node->process, {}, settings_};
     node->core = std::make_unique<MirrorLogCore>(config);
     nodes_[id] = std::move(node);
-    if (std::find(ring.begin(), ring.end(), id) == ring.end()) ring.push_back(id);
-    ++next_ring_;
+    if (std::find(ring.begin(), ring.end(), id) == ring.end()) {
+        ring.push_back(id);
+        ++next_ring_;
+    }
     tell_quorum();
     return *nodes_[id];
 }
@@ -149,6 +152,11 @@ void LogCluster::carry_out(Node& node, Effects& effects) {
             node.replies.push_back(*reply);
         } else if (auto* line = std::get_if<LineEffect>(&effect)) {
             node.lines.push_back(line->text);
+        } else if (auto* keep = std::get_if<KeepEffect>(&effect)) {
+            if (keep->begin) node.state_file.assign(keep->file_size, std::byte{0});
+            for (const StatePatch& patch : keep->patches)
+                std::copy(patch.bytes.begin(), patch.bytes.end(),
+                          node.state_file.begin() + static_cast<std::ptrdiff_t>(patch.offset));
         } else if (auto* wake = std::get_if<WakeEffect>(&effect)) {
             node.wake = wake->at;
         } else if (std::holds_alternative<JoinEffect>(effect)) {
@@ -214,7 +222,7 @@ void LogCluster::tell_quorum() {
 
 void LogCluster::set_quorum(NodeId id, bool quorate) {
     Effects effects;
-    nodes_.at(id)->core->quorum(QuorumView{quorate, ++next_ring_, ring}, now, effects);
+    nodes_.at(id)->core->quorum(QuorumView{quorate, next_ring_, ring}, now, effects);
     carry_out(*nodes_.at(id), effects);
 }
 
@@ -289,6 +297,7 @@ void LogCluster::crash(NodeId id) {
 LogCluster::Node& LogCluster::restart(NodeId id, bool new_boot) {
     const Luid luid = nodes_.at(id)->luid;
     const BootId boot = nodes_.at(id)->boot;
+    const std::vector<std::byte> state_file = nodes_.at(id)->state_file;
     Node& node = add(id);
     if (new_boot) {
         node.luid = luid + 0x100;
@@ -296,9 +305,12 @@ LogCluster::Node& LogCluster::restart(NodeId id, bool new_boot) {
         node.luid = luid;
         node.boot = boot;
     }
-    LogConfig config{*Uuid::from_text("LVM-test"), node.luid, node.boot, id * 7919U + node.process, settings_};
+    LogConfig config{*Uuid::from_text("LVM-test"), node.luid, node.boot, id * 7919U + node.process, {}, settings_};
+    if (!new_boot && !lose_state_files) {
+        if (auto kept = unpack_state_file(state_file)) config.kept = std::move(*kept);
+    }
     node.core = std::make_unique<MirrorLogCore>(config);
-    tell_quorum();
+    if (!views_come_late) tell_quorum();
     call(id, RequestType::ctr, ConstructorText{arguments_, !new_boot});
     call(id, RequestType::resume);
     return node;

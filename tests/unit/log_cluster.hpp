@@ -44,6 +44,8 @@ class LogCluster {
         std::deque<std::variant<Membership, std::pair<MemberId, ClusterMessage>>> inbox;
         std::vector<WriteEffect> writes_held;
         std::uint64_t sent = 0;
+        /// As it lies on disk.
+        std::vector<std::byte> state_file;
         MemberId member() const { return {id, process}; }
     };
 
@@ -74,6 +76,10 @@ class LogCluster {
     void crash(NodeId id);
     /// A new daemon on the node, after kill() (same boot) or crash() (new boot, new luid).
     Node& restart(NodeId id, bool new_boot);
+    /// What a daemon that dies leaves in its state file is lost with it.
+    bool lose_state_files = false;
+    /// A daemon that starts hears of the ring only when the test says so (set_quorum).
+    bool views_come_late = false;
     /// Removes several members in one configuration change.
     void lose(const std::vector<NodeId>& ids, ChangeReason reason);
     /// Cuts these nodes off from the others; they lose quorum.

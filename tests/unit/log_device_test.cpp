@@ -207,6 +207,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer, Told* told) {
                 told->written.emplace_back(written.write, written.outcome.has_value());
             },
             [](const Abandon&) {},
+            [](const NodeGone&) {},
             [](const TimerDue&) {},
             [](const StatusQuery&) { return LogStatus{}; }};
 }

@@ -148,7 +148,7 @@ TEST_F(Group, rejoin_in_the_same_boot_takes_the_marks_over) {
     EXPECT_TRUE(state(1).marks().marked_by(owner(2), 20));
     EXPECT_TRUE(state(1).present(owner(2)));
     call(2, R::clear_region, list({20}));
-    cluster->advance(1s);
+    cluster->advance(6s);
     EXPECT_FALSE(state(1).marks().of(owner(2)).contains(20));
     expect_equal({1, 2});
 }

@@ -123,9 +123,10 @@ TEST_F(OneNode, restarted_daemon_answers_in_sync_1_until_it_knows_the_hint) {
     EXPECT_EQ(error(call(R::flush)), 0);
 }
 
-TEST_F(OneNode, restarted_daemon_counts_its_kernel_as_having_marked_everything) {
+TEST_F(OneNode, restarted_daemon_without_a_state_file_counts_its_kernel_as_having_marked_everything) {
     cluster->start(1);
     recover_all();
+    cluster->lose_state_files = true;
     cluster->kill(1);
     cluster->restart(1, false);
     EXPECT_TRUE(node().core->state()->marks().has_everything({1, node().luid}));

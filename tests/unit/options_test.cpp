@@ -33,6 +33,15 @@ TEST(OptionsTest, a_wrong_kernel_is_an_error) {
     EXPECT_FALSE(parse({"--kernel", "/tmp/k"}));
 }
 
+TEST(OptionsTest, fenced_after_takes_seconds) {
+    EXPECT_EQ(parse({}).value().fenced_after.count(), 0);
+    EXPECT_EQ(parse({"--fenced-after", "90"}).value().fenced_after.count(), 90);
+    EXPECT_EQ(parse({"--fenced-after=1"}).value().fenced_after.count(), 1);
+    for (const auto* bad : {"0", "-1", "1s", "", "99999999999999999999", "31536001"})
+        EXPECT_FALSE(parse({"--fenced-after", bad})) << bad;
+    EXPECT_FALSE(parse({"--fenced-after"}));
+}
+
 TEST(OptionsTest, unknown_options_and_arguments_are_errors) {
     EXPECT_EQ(parse({"-x"}).error(), "unknown option \"-x\"");
     EXPECT_FALSE(parse({"--fore"}));
@@ -40,7 +49,7 @@ TEST(OptionsTest, unknown_options_and_arguments_are_errors) {
 }
 
 TEST(OptionsTest, usage_names_every_option) {
-    for (const auto* option : {"-f", "--foreground", "-h", "--help", "--kernel"})
+    for (const auto* option : {"-f", "--foreground", "-h", "--help", "--kernel", "--fenced-after"})
         EXPECT_NE(usage().find(option), std::string_view::npos) << option;
 }
 

@@ -88,10 +88,13 @@ TEST_F(RecoveryWorkTests, run_grows_while_copies_are_quick_and_shrinks_when_they
     EXPECT_EQ(work.run_length(), 1U);
 }
 
-TEST_F(RecoveryWorkTests, grant_that_ended_is_no_longer_under_way) {
+TEST_F(RecoveryWorkTests, copy_is_under_way_until_its_kernel_says_otherwise) {
     work.next(grants, ann, 0s);
     grants.end(10);
     work.grant_changed(grants, ann);
+    work.rejoin();
+    EXPECT_EQ(work.current(), 10U);
+    EXPECT_TRUE(work.ended(10, 1s));
     EXPECT_FALSE(work.current());
 }
 

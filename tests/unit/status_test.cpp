@@ -33,6 +33,9 @@ LogStatus example() {
     log.requests = 100;
     log.bad_requests = 1;
     log.rounds = 8;
+    log.recovered_here = 3;
+    log.state_ordinal = 90;
+    log.state_digest = 0xabc;
     return log;
 }
 
@@ -74,6 +77,8 @@ TEST(StatusFormatTest, a_log_reads_as_it_is_documented) {
         "    FLUSH seq 17",
         "  requests          : 100, bad 1",
         "  rounds            : 8",
+        "  recovered_here    : 3",
+        "  events            : 90, digest 0xabc",
     };
     EXPECT_EQ(lines_of(example()), expected);
 }
@@ -170,6 +175,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer self, bool silen
             [](const DeviceRead&) {},
             [](const DeviceWritten&) {},
             [](const Abandon&) {},
+            [](const NodeGone&) {},
             [](const TimerDue&) {},
             [self, silent, kept](const StatusQuery&) {
                 auto promise = self->make_response_promise<LogStatus>();

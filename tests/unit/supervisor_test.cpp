@@ -289,6 +289,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer self, Seen* seen
                 self->send(supervisor, LogEnded{name, luid, false});
                 self->quit();
             },
+            [=](const NodeGone& gone) { seen->log.emplace_back("node " + std::to_string(gone.node) + " gone"); },
             [](const TimerDue&) {},
             [](const StatusQuery&) { return LogStatus{}; }};
 }
@@ -304,6 +305,7 @@ class SupervisorShellTest : public testing::Test {
             auto& system = *world.system;
             return Rooms{.kernel_gateway = system.spawn(gateway_probe, &seen),
                          .cluster_gateway = system.spawn(cluster_probe, 0),
+                         .control_gateway = {},
                          .status = system.spawn(status_probe, &seen),
                          .make_log = [&system, self, this](const Uuid& name, Luid luid) {
                              return system.spawn(log_probe, &seen, self, name, luid);
@@ -329,6 +331,18 @@ class SupervisorShellTest : public testing::Test {
 };
 
 using Texts = std::vector<std::string>;
+
+TEST_F(SupervisorShellTest, proof_that_a_node_is_gone_reaches_every_log) {
+    send(ctr(1));
+    send(ctr(2, "other"));
+    seen.log.clear();
+    caf::anon_send(actor, NodeGone{3});
+    world.run();
+    EXPECT_EQ(seen.log, (std::vector<std::string>{"node 3 gone", "node 3 gone"}));
+    send(request(RequestType::dtr, 1));
+    send(request(RequestType::dtr, 2, "other"));
+    raise(SIGINT);
+}
 
 TEST_F(SupervisorShellTest, a_log_lives_from_ctr_to_dtr_then_a_signal_ends_all) {
     send(ctr(1));

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mirrors import Daemon, LogImage, Mirror, MirrorStatus
+from mirrors import Daemon, LogImage, Mirror, MirrorStatus, Writer
 from vmcluster import Cluster, Node, NodeError, SetupError
 
 LEG_A, LEG_B, LOG_DISK, PATTERN_DISK = range(4)
@@ -84,6 +84,8 @@ class Demo:
         self.show_mirror(core, "a mirror whose log is kept in the memory of the cluster (clustered-core)")
         self.show_mirror(disk, "a mirror whose log is on a disk, too (clustered-disk)")
         self.show_log_device(disk)
+        if len(self.nodes) > 2:
+            self.show_power_cut(disk, core)
         self.show_status([core, disk])
         self.show_refusal(core)
         self.show_end([core, disk])
@@ -112,6 +114,47 @@ class Demo:
                 raise NodeError(f"node {one.node.nodeid} reads other data than was written")
             self.screen.done(f"read back on node{one.node.nodeid}: the same bytes")
         self.compare_legs(mirror)
+
+    def show_power_cut(self, mirror: Mirror, other: Mirror) -> None:
+        """A node loses its power while all write; the others go on, and it comes back."""
+        self.screen.heading(f"{mirror.name}: a node loses its power while all nodes write")
+        lost = self.nodes[-1]
+        begin_mib = [8 + 2 * i for i in range(len(self.nodes))]
+        writers = [Writer(mirror.on(node), PATTERN, 2, at) for node, at in zip(self.nodes, begin_mib, strict=True)]
+        for writer in writers:
+            writer.wait_more(8)
+        self.screen.done("all nodes write, each to its own part of the mirror")
+        lost.kill()
+        self.screen.done(f"node{lost.nodeid} has lost its power")
+        living = writers[:-1]
+        with self.screen.step("the others notice", f"the others have noticed: a cluster of {len(living)}, with quorum"):
+            for node in self.nodes[:-1]:
+                self.cluster.wait_quorate(node, len(living))
+        with self.screen.step("the others write on", "the other nodes go on writing: no write failed"):
+            for writer in living:
+                writer.wait_more(12)
+            for writer in living:
+                writer.stop()
+        status = mirror.status()
+        self.screen.done(f"what node{lost.nodeid} was writing counts as out of sync until it is certainly dead:"
+                         f" {status.in_sync}/{status.regions} regions in sync")
+        with self.screen.step("it boots again", f"node{lost.nodeid} has booted again and joined corosync: the proof that it was dead"):
+            back = self.cluster.boot(lost.nodeid)
+            self.cluster.start_corosync([lost.nodeid])
+        self.nodes[-1] = back
+        self.daemons[lost.nodeid] = Daemon(back)
+        with self.screen.step("its daemon and mirrors start", f"cmirrord and both mirrors run on node{lost.nodeid}"):
+            self.daemons[lost.nodeid].start()
+            for one in (mirror, other):
+                one.on(back).create()
+        for one in (mirror, other):
+            self.wait_in_sync(one)
+            self.compare_legs(one)
+        for node, at in list(zip(self.nodes, begin_mib, strict=True))[:-1]:
+            for reader in self.nodes:
+                if not mirror.on(reader).same_as(PATTERN, 1, at_mib=at):
+                    raise NodeError(f"node {reader.nodeid} reads other data than node {node.nodeid} wrote")
+        self.screen.done("what the other nodes wrote is read on every node")
 
     def wait_in_sync(self, mirror: Mirror) -> MirrorStatus:
         begin = time.monotonic()

@@ -176,6 +176,35 @@ class LogImage:
         return LogImage(magic, version, regions, tuple(bool(bits[r // 8] >> r % 8 & 1) for r in range(regions)))
 
 
+class Writer:
+    """Writes the first `mib` of a device into a mirror, at `at_mib`, in pieces of 64 KiB, again and again until told to stop."""
+
+    def __init__(self, mirror: Mirror, source: str, mib: int, at_mib: int = 0):
+        self.mirror, self.node = mirror, mirror.node
+        name = f"{mirror.name}.{at_mib}"
+        self._stop, self._count = f"/tmp/{name}.stop", f"/tmp/{name}.count"
+        self.node.check(f"rm -f {self._stop} {self._count}")
+        self._job = self.node.start(
+            f"while :; do for i in $(seq 0 {mib * 16 - 1}); do [ -e {self._stop} ] && exit 0;"
+            f" dd if={source} of={mirror.path} bs=64k count=1 skip=$i seek=$(({at_mib} * 16 + i)) oflag=direct conv=notrunc 2>/dev/null"
+            f" || exit 1; echo >>{self._count}; done; done", "writer")
+
+    def written(self) -> int:
+        """How many writes have ended."""
+        return int(self.node.check(f"[ -e {self._count} ] && wc -l <{self._count} || echo 0"))
+
+    def wait_more(self, count: int, timeout: float = 120) -> None:
+        """Wait until so many more writes have ended."""
+        begin = self.written()
+        wait_for(f"node {self.node.nodeid} goes on writing to {self.mirror.name}", lambda: self.written() >= begin + count, timeout)
+
+    def stop(self, timeout: float = 180) -> None:
+        """Stop after the write that is under way; NodeError if one has failed."""
+        self.node.check(f"touch {self._stop}")
+        if self._job.wait(timeout) != 0:
+            raise NodeError(f"a write to {self.mirror.name} failed on node {self.node.nodeid}: {self._job.output()}")
+
+
 class Daemon:
     """cmirrord on a node."""
 

@@ -1,0 +1,222 @@
+// Joining a group: starting a state, getting it from others, giving it to them (design.md, "Joining").
+#include <algorithm>
+
+#include "actors/mirror_log/mirror_log_core.hpp"
+#include "messages/invariant.hpp"
+
+namespace cmirror::mirror_log {
+
+namespace {
+
+/// Events kept while the state is on its way; more of them, and the transfer starts over.
+constexpr std::size_t backlog_max = 1 << 20;
+
+/// Bytes that the saved state of a log may have: its maps, and room for marks.
+std::uint64_t state_size_max(std::uint64_t region_count) {
+    return region_count / 2 + (std::uint64_t{64} << 20U);
+}
+
+}  // namespace
+
+void MirrorLogCore::entered_group(const Membership& membership, Instant now, Effects& effects) {
+    in_group_ = true;
+    self_ = membership.self;
+    group_ = membership.members;
+    for (const MemberId member : membership.members)
+        if (member != self_) older_.insert(member);
+    found_alone_ = older_.empty();
+    if (found_alone_)
+        found(now, effects);
+    else
+        introduce(effects);
+}
+
+void MirrorLogCore::introduce(Effects& effects) {
+    effects.emplace_back(SendEffect{
+        Hello{token_, config_.boot, config_.luid, args_.region_size_sectors, args_.region_count, args_.disk_log}});
+}
+
+/// No member has the state: this one starts it, from the log device if there is one.
+void MirrorLogCore::found(Instant now, Effects& effects) {
+    receiver_.reset();
+    backlog_.clear();
+    founding_ = true;
+    // Whether the state file may be believed depends on the ring.
+    awaiting_view_ = kept_ && !view_;
+    if (awaiting_view_) return;
+    if (device_ready()) {
+        reading_device_ = true;
+        effects.emplace_back(ReadEffect{args_.region_count});
+        return;
+    }
+    found_with(nullptr, now, effects);
+}
+
+void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& effects) {
+    const bool nosync = args_.sync == ConstructorArguments::Sync::nosync;
+    const bool kept =
+        state_kept_ && state_ && view_ && view_->nodes.size() <= 1 && (!kept_ring_ || *kept_ring_ == view_->ring);
+    const bool from_file = !kept && kept_is_everything();
+    // A log that was in use before may have been written to by others since: nosync speaks of its first start alone.
+    const bool first_start = found_alone_ && !resumed_before_ && !reconnected_;
+    if (kept) {
+        state_->forget_members();
+    } else if (from_file) {
+        state_.emplace(args_.region_count);
+        state_->start_kept(*kept_, owner());
+    } else {
+        state_.emplace(args_.region_count);
+        if (image != nullptr && image->is_log)
+            state_->start_from(image->words, image->region_count, nosync && first_start);
+        else
+            state_->start(nosync && first_start);
+    }
+    if (image != nullptr) writer_.everything_changed(args_.region_count);
+    merged_ = true;
+    applying_ = true;
+    for (const MemberId member : group_)
+        state_->joined(member);
+    say(LogLevel::notice,
+        "started alone" + std::string(kept || from_file ? ", as it was left" : "") + ": " +
+            std::to_string(state_->sync().count()) + " of " + std::to_string(args_.region_count) + " regions in sync",
+        effects);
+    introduce(effects);
+    effects.emplace_back(SendEffect{Valid{token_}});
+    // What was delivered meanwhile concerns members that came later.
+    for (const GroupEvent& event : std::exchange(backlog_, {}))
+        apply(event, now, effects);
+}
+
+// Until the state is here only what brings it counts; what is delivered behind its point is kept.
+void MirrorLogCore::await_state(const GroupEvent& event, Instant now, Effects& effects) {
+    const auto* delivery = std::get_if<GroupDelivery>(&event);
+    if (delivery != nullptr && !founding_) {
+        if (const auto* begin = std::get_if<StateBegin>(&delivery->message)) {
+            backlog_.clear();
+            receiver_.emplace(delivery->sender, begin->transfer, state_size_max(args_.region_count));
+            return;
+        }
+        if (const auto* chunk = std::get_if<StateChunk>(&delivery->message))
+            return receive(*delivery, *chunk, now, effects);
+        // A member that started the state anew does not know of us yet.
+        if (std::holds_alternative<Valid>(delivery->message) && !receiver_) introduce(effects);
+    }
+    if (!receiver_ && !founding_) return;
+    if (backlog_.size() < backlog_max) return backlog_.push_back(event);
+    say(LogLevel::warning, "too much happened while the state was on its way: joining again", effects);
+    rejoin(effects);
+}
+
+void MirrorLogCore::receive(const GroupDelivery& delivery, const StateChunk& chunk, Instant now, Effects& effects) {
+    if (!receiver_ || receiver_->sender() != delivery.sender || receiver_->transfer() != chunk.transfer) return;
+    switch (receiver_->take(chunk)) {
+        case StateReceiver::Taken::more:
+            return;
+        case StateReceiver::Taken::complete:
+            return load_state(now, effects);
+        case StateReceiver::Taken::broken:
+            say(LogLevel::error,
+                "the state that node " + std::to_string(delivery.sender.node) + " sent is broken: joining again",
+                effects);
+            return rejoin(effects);
+    }
+}
+
+void MirrorLogCore::rejoin(Effects& effects) {
+    reset_membership();
+    life_ = LifeState::joining;
+    effects.emplace_back(LeaveEffect{});
+    effects.emplace_back(JoinEffect{});
+}
+
+void MirrorLogCore::load_state(Instant now, Effects& effects) {
+    state_.emplace(args_.region_count);
+    const bool loaded = state_->load(receiver_->state());
+    const MemberId from = receiver_->sender();
+    receiver_.reset();
+    std::vector<GroupEvent> backlog;
+    backlog.swap(backlog_);
+    if (!loaded) {
+        state_.reset();
+        say(LogLevel::error,
+            "the state of node " + std::to_string(from.node) +
+                " does not fit this mirror: load the same table on all nodes; requests wait until then",
+            effects);
+        return;
+    }
+    applying_ = true;
+    for (const GroupEvent& event : backlog)
+        if (applying_) apply(event, now, effects);
+    // A server looks at the log device before it writes it.
+    merged_ = !device_ready();
+    if (applying_) effects.emplace_back(SendEffect{Valid{token_}});
+}
+
+/// The last member that counted is gone before we did.
+void MirrorLogCore::lose_state(Instant, Effects&) {
+    applying_ = false;
+    state_.reset();
+    receiver_.reset();
+    backlog_.clear();
+}
+
+/// From here on this member counts.
+void MirrorLogCore::became_valid(Instant now, Effects& effects) {
+    valid_ = true;
+    founding_ = false;
+    last_server_ = {};
+    // What came with the state may still wait for its confirmation, by whoever confirmed until now.
+    for (const Member& member : state_->members())
+        if (member.valid && member.id != self_) to_confirm_[member.id] = member.next_seq;
+    say_again(now, effects);
+    say(LogLevel::notice, "joined, with " + std::to_string(state_->members().size()) + " member(s)", effects);
+    for (const KernelRequest& request : std::exchange(resume_requests_, {}))
+        reply(request, {}, effects);
+    kept_.reset();
+    if (past_presuspend_) outbox_.add({OpKind::presuspend, 0, 1});
+    enter(past_presuspend_ ? LifeState::presuspended : LifeState::active, now, effects);
+    outbox_.send(effects, now);
+}
+
+/// What this kernel has marked and reported belongs to the state that was joined, whatever that knew of it.
+void MirrorLogCore::say_again(Instant now, Effects& effects) {
+    const bool knows_own_marks = !reconnected_ || resumed_before_ || kept_;
+    if (knows_own_marks) {
+        const std::set<RegionNumber> theirs = state_->marks().of(owner());
+        for (const RegionNumber region : theirs)
+            if (!my_marks_.contains(region)) outbox_.add({OpKind::clear, region, 1});
+    } else {
+        need_ = outbox_.add({OpKind::marked_unknown, 0, 1}) + 1;
+    }
+    for (const RegionNumber region : my_marks_)
+        need_ = outbox_.add({OpKind::mark, region, 1}) + 1;
+    // Whatever the state says: the copy is under way.
+    if (const auto copying = recovery_.current())
+        if (state_->grants().granted_to(*copying) != owner()) outbox_.add({OpKind::copying, *copying, 1});
+    std::map<std::uint64_t, RegionNumber> failures;
+    failures.swap(failures_);
+    for (const auto& [seq, region] : failures) {
+        failures_[outbox_.next_seq()] = region;
+        need_ = outbox_.add({OpKind::failed, region, 1}) + 1;
+    }
+    for (WaitingFlush& flush : flushes_)
+        flush.need = need_;
+    outbox_.send(effects, now);
+}
+
+/// The server gives joiners the state, again if an earlier server went away.
+void MirrorLogCore::serve_joiners(Effects& effects) {
+    if (!is_server()) {
+        sender_.reset();
+        return;
+    }
+    if (sender_) return;
+    const bool someone_waits = std::any_of(state_->members().begin(), state_->members().end(), [this](const Member& m) {
+        return m.introduced && !m.valid && !served_.contains(m.id);
+    });
+    if (!someone_waits) return;
+    sender_.emplace(random(), std::vector<std::byte>(1));
+    effects.emplace_back(SendEffect{StateBegin{sender_->transfer()}});
+}
+
+}  // namespace cmirror::mirror_log

@@ -1,0 +1,65 @@
+// The state file: what is kept for a successor, and what an earlier daemon left (design.md, rule 10).
+#include <bit>
+
+#include "actors/mirror_log/mirror_log_core.hpp"
+
+namespace cmirror::mirror_log {
+
+KeptIdentity MirrorLogCore::kept_identity() const {
+    return {config_.uuid, config_.luid, config_.boot, args_.region_size_sectors, args_.region_count};
+}
+
+/// The kernel created the log again: what an earlier daemon kept of it tells what the kernel has marked.
+void MirrorLogCore::take_kept(Effects& effects) {
+    auto kept = std::exchange(config_.kept, std::nullopt);
+    const bool usable = reconnected_ && kept && kept->identity == kept_identity();
+    if (!usable) {
+        may_be_presuspended_ = reconnected_;
+        if (reconnected_)
+            say(LogLevel::warning,
+                "was created again by its kernel and has no state file: every region counts as marked until the mirror "
+                "is suspended",
+                effects);
+        keeper_.begin(kept_identity());
+        return;
+    }
+    kept_ = std::move(kept);
+    for (std::uint64_t word = 0; word < kept_->live.size(); ++word)
+        for (std::uint64_t bits = kept_->live[word]; bits != 0; bits &= bits - 1)
+            my_marks_.insert(word * 64 + static_cast<unsigned>(std::countr_zero(bits)));
+    past_presuspend_ = kept_->standing.presuspended;
+    if (kept_->standing.copying) recovery_.take_over(*kept_->standing.copying);
+    keeper_.begin(kept_identity(), kept_->live);
+    say(LogLevel::notice,
+        "was created again by its kernel, with " + std::to_string(my_marks_.size()) + " marks from its state file",
+        effects);
+}
+
+/// Nobody can have changed anything since the file was written.
+bool MirrorLogCore::kept_is_everything() const {
+    return kept_ && kept_->standing.ring != 0 && found_alone_ && view_ && view_->nodes.size() <= 1 &&
+           view_->ring == kept_->standing.ring;
+}
+
+/// The ring in which this node alone has the state and all marks in it; 0 if others may know more. A region whose leg
+/// failed is not in the file, nor are the marks of nodes that are absent.
+std::uint64_t MirrorLogCore::alone_in_ring() const {
+    const bool alone = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1 && !state_->has_failures();
+    if (!alone || !state_->marks().only_of(owner())) return 0;
+    return view_->ring;
+}
+
+/// To be called at the end of every event, so that what it acknowledges comes behind what it keeps.
+void MirrorLogCore::keep(Effects& effects) {
+    const std::set<std::uint64_t> changed = state_ ? state_->take_changed_lines() : std::set<std::uint64_t>{};
+    if (!keeper_.begun() || life_ == LifeState::opening || life_ == LifeState::pending) return;
+    // What was kept is still all there is until the group has taken it in.
+    if (kept_ && !valid_) return;
+    const KeptStanding standing{past_presuspend_, recovery_.current(), alone_in_ring()};
+    const bool alone = standing.ring != 0;
+    auto effect = keeper_.take(standing, changed, alone ? state_->sync().raw() : std::span<const std::uint64_t>{},
+                               alone ? state_->reached().raw() : std::span<const std::uint64_t>{});
+    if (effect) effects.insert(effects.begin(), std::move(*effect));
+}
+
+}  // namespace cmirror::mirror_log

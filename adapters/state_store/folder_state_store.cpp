@@ -1,0 +1,100 @@
+#include "adapters/state_store/folder_state_store.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+namespace cmirror {
+namespace {
+
+Failure<std::string> failure(const std::string& what) {
+    return Failure<std::string>(what + " (" + std::strerror(errno) + ")");
+}
+
+std::string name_of(Luid luid) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%016llx.state", static_cast<unsigned long long>(luid));
+    return text.data();
+}
+
+class FolderStateFile final : public StateFile {
+  public:
+    explicit FolderStateFile(UniqueFd file) : file_(std::move(file)) {}
+
+    Result<void, std::string> write(std::span<const StatePatch> patches) override {
+        for (const StatePatch& patch : patches) {
+            std::size_t done = 0;
+            while (done < patch.bytes.size()) {
+                const ssize_t size = ::pwrite(file_.get(), patch.bytes.data() + done, patch.bytes.size() - done,
+                                              static_cast<off_t>(patch.offset + done));
+                if (size < 0 && errno == EINTR) continue;
+                if (size <= 0) return failure("cannot write it");
+                done += static_cast<std::size_t>(size);
+            }
+        }
+        return {};
+    }
+
+  private:
+    UniqueFd file_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<FolderStateStore>, std::string> FolderStateStore::open(const std::string& path) {
+    if (::mkdir(path.c_str(), S_IRWXU) != 0 && errno != EEXIST) return failure("cannot make the folder " + path);
+    UniqueFd folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    if (!folder.is_open()) return failure("cannot open the folder " + path);
+    struct stat status {};
+    if (::fstat(folder.get(), &status) != 0) return failure("cannot look at the folder " + path);
+    if (status.st_uid != ::geteuid() || (status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        return Failure<std::string>(
+            path + " is somebody else's, or others can enter it: remove it, or `chmod 700` and `chown` it");
+    return std::unique_ptr<FolderStateStore>{new FolderStateStore{std::move(folder)}};
+}
+
+Result<std::unique_ptr<StateFile>, std::string> FolderStateStore::begin(Luid luid, std::uint64_t size,
+                                                                        std::span<const StatePatch> patches) {
+    const std::string name = name_of(luid);
+    const std::string unfinished = name + ".new";
+    ::unlinkat(folder_.get(), unfinished.c_str(), 0);
+    UniqueFd file{::openat(folder_.get(), unfinished.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                           S_IRUSR | S_IWUSR)};
+    if (!file.is_open()) return failure("cannot make " + unfinished);
+    if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0)
+        return failure("cannot make " + unfinished + " large enough");
+    auto made = std::make_unique<FolderStateFile>(std::move(file));
+    if (auto written = made->write(patches); !written) return Failure<std::string>(written.error());
+    if (::renameat(folder_.get(), unfinished.c_str(), folder_.get(), name.c_str()) != 0)
+        return failure("cannot rename " + unfinished);
+    return made;
+}
+
+std::optional<std::vector<std::byte>> FolderStateStore::read(Luid luid) {
+    const UniqueFd file{::openat(folder_.get(), name_of(luid).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
+    struct stat status {};
+    if (!file.is_open() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+        status.st_uid != ::geteuid() || static_cast<std::uint64_t>(status.st_size) > file_size_max)
+        return std::nullopt;
+    std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const ssize_t size = ::pread(file.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+        if (size < 0 && errno == EINTR) continue;
+        if (size <= 0) return std::nullopt;
+        done += static_cast<std::size_t>(size);
+    }
+    return bytes;
+}
+
+void FolderStateStore::remove(Luid luid) {
+    ::unlinkat(folder_.get(), name_of(luid).c_str(), 0);
+}
+
+}  // namespace cmirror

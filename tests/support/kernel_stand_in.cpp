@@ -1,0 +1,148 @@
+#include "tests/support/kernel_stand_in.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "messages/invariant.hpp"
+
+namespace cmirror::test {
+namespace {
+
+constexpr auto no_listener_pause = std::chrono::milliseconds{100};
+
+sockaddr_un address_of(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    CMIRROR_INVARIANT(path.size() < sizeof address.sun_path);
+    std::memcpy(address.sun_path, path.data(), path.size());
+    return address;
+}
+
+}  // namespace
+
+KernelStandIn::KernelStandIn(const std::string& daemon, const std::string& own, Clock::duration resend_after)
+    : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+      daemon_(daemon),
+      own_(own),
+      resend_after_(resend_after) {
+    const auto address = address_of(own_);
+    ::unlink(own_.c_str());
+    CMIRROR_INVARIANT(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+}
+
+KernelStandIn::~KernelStandIn() {
+    ::unlink(own_.c_str());
+}
+
+void KernelStandIn::use(const Uuid& uuid, Luid luid, const std::string& table) {
+    uuid_ = uuid;
+    luid_ = luid;
+    table_ = table;
+    for (const auto& [seq, waiting] : waiting_)
+        past_[seq] = false;
+    waiting_.clear();
+    behind_.clear();
+    reconnecting_ = false;
+}
+
+void KernelStandIn::ask(RequestType type, RequestPayload payload, Done done) {
+    Waiting waiting{type, std::move(payload), std::move(done), {}};
+    if (reconnecting_) return behind_.push_back(std::move(waiting));
+    const std::uint32_t seq = next_seq_++;
+    waiting_.emplace(seq, std::move(waiting));
+    send(seq);
+}
+
+void KernelStandIn::send(std::uint32_t seq) {
+    Waiting& waiting = waiting_.at(seq);
+    waiting.due = Clock::now() + resend_after_;
+    std::array<std::byte, kernel_frame_size_max> frame;
+    const auto size = pack_kernel_request({seq, waiting.type, 2, luid_, uuid_, waiting.payload}, frame);
+    const auto address = address_of(daemon_);
+    const auto sent = ::sendto(socket_.get(), frame.data(), size, MSG_DONTWAIT,
+                               reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    // Nobody listens: the kernel tries again after a while.
+    if (sent < 0) waiting.due = Clock::now() + no_listener_pause;
+}
+
+void KernelStandIn::receive() {
+    std::array<std::byte, 8192> frame;
+    for (;;) {
+        const auto size = ::recv(socket_.get(), frame.data(), frame.size(), MSG_DONTWAIT);
+        if (size < 0) return;
+        if (const auto reply = unpack_kernel_reply(std::span(frame).first(static_cast<std::size_t>(size))))
+            take(*reply);
+    }
+}
+
+void KernelStandIn::take(const UnpackedKernelReply& reply) {
+    const auto found = waiting_.find(reply.seq);
+    if (found == waiting_.end()) {
+        const auto past = past_.find(reply.seq);
+        // A late answer to what was sent again under another number is one answer all the same.
+        if (past == past_.end())
+            ++counters_.unknown_replies;
+        else if (std::exchange(past->second, true))
+            ++counters_.repeated_replies;
+        return;
+    }
+    Waiting waiting = std::move(found->second);
+    waiting_.erase(found);
+    past_[reply.seq] = true;
+    const bool of_reconnect = waiting.type == RequestType::ctr || waiting.type == RequestType::resume;
+    if (reply.error == -ESRCH && !of_reconnect) {
+        behind_.push_back(std::move(waiting));
+        if (!reconnecting_) reconnect();
+        return;
+    }
+    ++counters_.answered;
+    KernelAnswer answer{reply.error, std::vector<std::uint64_t>(reply.data.size() / sizeof(std::uint64_t))};
+    std::memcpy(answer.numbers.data(), reply.data.data(), answer.numbers.size() * sizeof(std::uint64_t));
+    waiting.done(answer);
+}
+
+// The log is unknown: create it again, resume it, then repeat what had to wait.
+void KernelStandIn::reconnect() {
+    ++counters_.reconnects;
+    ask(RequestType::ctr, ConstructorText{table_, true}, [this](const KernelAnswer&) {
+        reconnecting_ = false;
+        ask(RequestType::resume, {}, [this](const KernelAnswer&) {
+            reconnecting_ = false;
+            for (Waiting& waiting : std::exchange(behind_, {}))
+                ask(waiting.type, std::move(waiting.payload), std::move(waiting.done));
+        });
+        reconnecting_ = true;
+    });
+    reconnecting_ = true;
+}
+
+void KernelStandIn::tick() {
+    std::vector<std::uint32_t> overdue;
+    const auto now = Clock::now();
+    for (const auto& [seq, waiting] : waiting_)
+        if (now >= waiting.due) overdue.push_back(seq);
+    for (const std::uint32_t seq : overdue) {
+        // Under a new number, as the kernel does.
+        const std::uint32_t again = next_seq_++;
+        waiting_.emplace(again, std::move(waiting_.at(seq)));
+        waiting_.erase(seq);
+        past_[seq] = false;
+        ++counters_.resent;
+        send(again);
+    }
+}
+
+std::string KernelStandIn::describe() const {
+    std::string text = std::to_string(waiting_.size()) + " under way";
+    for (const auto& [seq, waiting] : waiting_)
+        text += " " + std::string(name_of(waiting.type)) + "#" + std::to_string(seq);
+    return text + (reconnecting_ ? ", reconnecting" : "");
+}
+
+}  // namespace cmirror::test

@@ -1,0 +1,39 @@
+// Copies that go on although the daemons that granted them are gone (design.md, rules 5 and 10).
+#include <gtest/gtest.h>
+
+#include "tests/unit/group_fixture.hpp"
+
+namespace cmirror::mirror_log {
+namespace {
+
+TEST_F(Group, daemon_that_is_killed_while_its_kernel_copies_keeps_the_region) {
+    start({1, 2});
+    const auto work = pair(1, R::get_resync_work);
+    cluster->kill(1);
+    cluster->restart(1, false);
+    EXPECT_EQ(state(2).grants().granted_to(work.region), owner(1));
+    // A mark of the other node waits; it must not make the copy's region free.
+    const auto flush = cluster->ask(2, R::flush, list({work.region}));
+    cluster->settle();
+    EXPECT_EQ(state(2).grants().granted_to(work.region), owner(1));
+    EXPECT_FALSE(cluster->reply_to(2, flush));
+    call(1, R::set_region_sync, RegionSync{work.region, true});
+    cluster->advance(std::chrono::seconds{1});
+    EXPECT_TRUE(cluster->reply_to(2, flush));
+    expect_equal({1, 2});
+}
+
+TEST_F(Group, state_that_was_lost_learns_of_a_copy_that_goes_on) {
+    start({1, 2});
+    const auto work = pair(1, R::get_resync_work);
+    // All daemons at once: what comes back starts anew and is told of the copy.
+    cluster->lose({1, 2}, ChangeReason::process_down);
+    cluster->restart(2, false);
+    cluster->restart(1, false);
+    EXPECT_EQ(state(2).grants().granted_to(work.region), owner(1));
+    EXPECT_NE(pair(2, R::get_resync_work).region, work.region);
+    expect_equal({1, 2});
+}
+
+}  // namespace
+}  // namespace cmirror::mirror_log
