@@ -61,16 +61,10 @@ void LogState::start_kept(const KeptState& kept, Owner owner) {
 
 void LogState::forget_members() {
     members_.clear();
-    for (const Owner owner : marks_.owners())
-        marks_.remove_all(owner);
-    while (!grants_.empty())
-        grants_.end_all(grants_.runs().begin()->second.owner);
     suspending_.clear();
     asks_.clear();
     wanted_.clear();
     held_.clear();
-    overtaken_.clear();
-    boots_.clear();
     find_orphans();
 }
 

@@ -93,7 +93,7 @@ class LogState {
     void start_kept(const KeptState& kept, Owner owner);
     /// Kernels may live that knew an earlier state: any region may be one that fell out of sync later.
     void assume_all_reached() { reached_.fill(true); }
-    /// The state as it was before all its members had left: only its maps stay.
+    /// The state as it was when its last member was alone: maps, marks and grants stay, for kernels may live on.
     void forget_members();
 
     // -- events, in the total order ----------------------------------------------------------------

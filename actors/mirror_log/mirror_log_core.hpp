@@ -289,6 +289,8 @@ class MirrorLogCore {
     Progress durable_;
     DeviceWriter writer_;
     bool merged_ = false;
+    /// Reads of the device that were asked for and have not come back: only the last one counts.
+    int reads_open_ = 0;
     std::optional<Instant> lazy_write_due_;
     std::uint64_t device_size_ = 0;
     int device_error_ = 0;

@@ -188,13 +188,21 @@ void MirrorLogCore::server_changed(Effects& effects) {
     sent_confirm_.clear();
     // What another member said to a server was that it has applied the ops; a server's word also covers the device.
     confirmed_by_other_ = std::min(confirmed_by_other_, confirmed_);
+    if (now_server != self_ && device_ready()) {
+        // Others write the device from now on: what it holds is to be looked at again before we do.
+        merged_ = false;
+        durable_.clear();
+    }
     if (now_server != self_ || !device_ready() || merged_) return;
     say(LogLevel::notice, "is served by this node now", effects);
+    ++reads_open_;
     effects.emplace_back(ReadEffect{args_.region_count});
 }
 
 void MirrorLogCore::device_read(const Result<DeviceImage, DeviceError>& image, Instant now, Effects& effects) {
     if (ended_) return;
+    // Others may have written since an earlier one was asked for.
+    if (--reads_open_ > 0) return;
     if (!image) {
         device_error_ = image.error().code > 0 ? image.error().code : EIO;
         device_status_.failed = true;
@@ -205,7 +213,7 @@ void MirrorLogCore::device_read(const Result<DeviceImage, DeviceError>& image, I
         reading_device_ = false;
         const DeviceImage nothing;
         found_with(image ? &*image : &nothing, now, effects);
-    } else if (valid_ && !merged_) {
+    } else if (valid_ && is_server() && !merged_) {
         merge(image ? *image : DeviceImage{}, effects);
         outbox_.send(effects, now);
     }

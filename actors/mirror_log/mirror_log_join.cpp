@@ -46,6 +46,7 @@ void MirrorLogCore::found(Instant now, Effects& effects) {
     if (awaiting_view_) return;
     if (device_ready()) {
         reading_device_ = true;
+        ++reads_open_;
         effects.emplace_back(ReadEffect{args_.region_count});
         return;
     }

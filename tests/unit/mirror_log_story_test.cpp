@@ -68,6 +68,25 @@ TEST_F(DiskGroup, flush_after_a_failed_one_is_tried_again_also_when_clears_are_u
     }
 }
 
+TEST_F(DiskGroup, server_that_served_before_looks_at_the_device_again_and_writes_before_it_confirms) {
+    start({2, 3});
+    recover_all(2);
+    start({1});
+    cluster->advance(2s);
+    cluster->hold_writes = true;
+    const auto flush = cluster->ask(3, R::flush, list({5}));
+    cluster->settle();
+    // A mark that only the server had put there.
+    cluster->device.bytes[1024 + 4] &= std::byte{0xFE};
+    cluster->crash(1);
+    cluster->settle();
+    EXPECT_FALSE(answered(3, flush));
+    cluster->release_writes();
+    EXPECT_TRUE(answered(3, flush));
+    EXPECT_FALSE(cluster->device.clean(5));
+    EXPECT_FALSE(state(3).clean().test(32));
+}
+
 TEST_F(Group, quorum_view_that_is_newer_than_the_groups_word_counts_after_a_while) {
     start({1, 2, 3});
     recover_all(1);
