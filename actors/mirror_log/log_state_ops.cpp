@@ -48,6 +48,14 @@ void LogState::apply_one(const Member& member, std::uint64_t seq, const Op& op, 
         case OpKind::postsuspend:
             if (marks_.has_everything(owner) || !marks_.of(owner).empty()) changes.left_marked.push_back(owner);
             end_owner(owner);
+            // The node's kernel has drained whatever an earlier, legacy daemon spoke for, too.
+            if (const Owner earlier{owner.node, legacy_luid}; boots_.contains(earlier) && !present(earlier)) {
+                if (!marks_.of(earlier).empty()) changes.left_marked.push_back(earlier);
+                end_owner(earlier);
+            }
+            return;
+        case OpKind::legacy_told:
+            find(member.id)->legacy_joins = op.region;
             return;
         case OpKind::resumed:
             suspending_.erase(owner);

@@ -186,6 +186,7 @@ void MirrorLogCore::reset_membership() {
     work_need_ = 0;
     lazy_send_due_.reset();
     lazy_write_due_.reset();
+    legacy_ = {};
     token_ = random();
     outbox_.start(token_, config_.luid);
 }
@@ -219,6 +220,7 @@ void MirrorLogCore::start_leaving(const KernelRequest& request, Instant now, Eff
     answer_no_work(effects);
     if (valid_) {
         cool(warm_.take_all());
+        leave_legacy(effects);
         outbox_.add({OpKind::postsuspend, 0, 1});
         outbox_.send(effects, now);
         leave_due_ = now + config_.settings.leave_wait;
@@ -232,7 +234,7 @@ void MirrorLogCore::continue_leaving(Instant now, Effects& effects) {
     if (life_ != LifeState::leaving) return;
     const bool overdue = leave_due_ && now >= *leave_due_;
     const bool said = valid_ && !outbox_.has_unsent() && !outbox_.has_undelivered();
-    const bool writes = valid_ && is_server() && device_ready() && quorate() && device_error_ == 0;
+    const bool writes = valid_ && writes_device() && quorate() && device_error_ == 0;
     if (!overdue && !(said && (!writes || (merged_ && writer_.settled())))) return;
     finish_leaving(effects);
     for (const KernelRequest& request : std::exchange(leave_requests_, {}))
@@ -271,6 +273,7 @@ void MirrorLogCore::destroy(const KernelRequest& request, Instant now, Effects& 
     if (member) {
         if (valid_) {
             cool(warm_.take_all());
+            leave_legacy(effects);
             outbox_.send(effects, now);
         }
         finish_leaving(effects);
@@ -297,6 +300,7 @@ void MirrorLogCore::timer(Instant now, Effects& effects) {
     if (ended_) return;
     scheduled_.reset();
     decide_merge(now, effects);
+    start_beside_legacy(now, effects);
     if (valid_) {
         if (life_ == LifeState::active) cool(warm_.take_idle(now, 256));
         if (outbox_.has_undelivered() && now >= outbox_.resend_due()) outbox_.send_again(effects, now);
@@ -330,6 +334,7 @@ void MirrorLogCore::after_event(Instant now, Effects& effects) {
             outbox_.send(effects, now);
             lazy_send_due_.reset();
         }
+        attend_legacy(now, effects);
         if (!digest_due_ && state_->ordinal() > digest_sent_at_ + 1 && state_->members().size() > 1)
             digest_due_ = now + config_.settings.digest_every;
     }
@@ -355,6 +360,7 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
     for (const WaitingWork& work : work_)
         consider(work.deadline);
     consider(leave_due_);
+    consider(legacy_.due);
     if (merging_) consider(merging_->due);
     // Only what is done then: what waits for something else would be due again at once.
     if (regained_at_ && !merging_) consider(*regained_at_ + config_.settings.quorum_settle);

@@ -24,6 +24,7 @@ void MirrorLogCore::entered_group(const Membership& membership, Instant now, Eff
     group_ = membership.members;
     for (const MemberId member : membership.members)
         if (member != self_) older_.insert(member);
+    legacy_.at_join.assign(older_.begin(), older_.end());
     found_alone_ = older_.empty();
     if (found_alone_)
         found(now, effects);
@@ -78,6 +79,7 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
     applying_ = true;
     for (const MemberId member : group_)
         state_->joined(member);
+    introduce_legacy(effects);
     say(LogLevel::notice,
         "started alone" + std::string(kept || from_file ? ", as it was left" : "") + ": " +
             std::to_string(state_->sync().count()) + " of " + std::to_string(args_.region_count) + " regions in sync",
@@ -89,12 +91,15 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
         apply(event, now, effects);
 }
 
-// Until the state is here only what brings it counts; what is delivered behind its point is kept.
+// Until the state is here only what brings it counts; what is delivered behind its point is kept, and all since the
+// join, should a legacy member give the state.
 void MirrorLogCore::await_state(const GroupEvent& event, Instant now, Effects& effects) {
     const auto* delivery = std::get_if<GroupDelivery>(&event);
     if (delivery != nullptr && !founding_) {
+        await_legacy(*delivery);
         if (const auto* begin = std::get_if<StateBegin>(&delivery->message)) {
             backlog_.clear();
+            legacy_.backlog_whole = false;
             receiver_.emplace(delivery->sender, begin->transfer, state_size_max(args_.region_count));
             return;
         }
@@ -103,7 +108,7 @@ void MirrorLogCore::await_state(const GroupEvent& event, Instant now, Effects& e
         // A member that started the state anew does not know of us yet.
         if (std::holds_alternative<Valid>(delivery->message) && !receiver_) introduce(effects);
     }
-    if (!receiver_ && !founding_) return;
+    if (!receiver_ && !founding_ && !legacy_.backlog_whole) return;
     if (backlog_.size() < backlog_max) return backlog_.push_back(event);
     say(LogLevel::warning, "too much happened while the state was on its way: joining again", effects);
     rejoin(effects);
