@@ -356,9 +356,11 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
         consider(work.deadline);
     consider(leave_due_);
     if (merging_) consider(merging_->due);
-    if (regained_at_) consider(*regained_at_ + config_.settings.quorum_settle);
-    for (const auto& [node, since] : ring_lost_)
-        consider(since + config_.settings.fenced_after);
+    if (regained_at_ && !merging_) consider(*regained_at_ + config_.settings.quorum_settle);
+    if (quorate()) {
+        for (const auto& [node, since] : ring_lost_)
+            consider(since + config_.settings.fenced_after);
+    }
     if (!next || (scheduled_ && *scheduled_ <= *next)) return;
     scheduled_ = std::max(*next, now);
     effects.emplace_back(WakeEffect{*scheduled_});

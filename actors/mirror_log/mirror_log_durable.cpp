@@ -68,12 +68,13 @@ void MirrorLogCore::update_durability(Instant now, Effects& effects) {
 }
 
 void MirrorLogCore::start_write(Instant now, Effects& effects) {
-    if (!merged_ || writer_.writing() || !writer_.has_pending() || !quorate()) return;
+    // No time is due for what cannot be done now.
+    if (!merged_ || writer_.writing() || !writer_.has_pending() || !quorate()) return lazy_write_due_.reset();
     const bool urgent =
         life_ == LifeState::leaving || std::any_of(to_confirm_.begin(), to_confirm_.end(), [this](const auto& wanted) {
             return value_of(durable_, wanted.first) < wanted.second;
         });
-    if (device_error_ != 0 && !urgent) return;
+    if (device_error_ != 0 && !urgent) return lazy_write_due_.reset();
     if (!urgent && !lazy_write_due_) lazy_write_due_ = now + config_.settings.lazy_write;
     if (!urgent && now < *lazy_write_due_) return;
     lazy_write_due_.reset();

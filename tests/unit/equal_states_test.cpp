@@ -131,7 +131,6 @@ class Story {
         if (what.choice == 0) {
             cluster_.lose_cluster(what.node);
             cluster_.regain_cluster(what.node);
-            if (cluster_[what.node].core->life() == LifeState::suspended) return;
         } else {
             const bool crash = what.choice % 2 == 0;
             there_[what.node] = crash ? Presence::crashed : Presence::killed;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "messages/invariant.hpp"
 #include "messages/wire_disk.hpp"
 #include "messages/wire_state_file.hpp"
 
@@ -98,12 +99,15 @@ void LogCluster::settle() {
 
 void LogCluster::advance(Instant time) {
     const Instant end = now + time;
+    int wakes_at_once = 0;
     settle();
     while (true) {
         Node* next = nullptr;
         for (auto& [id, node] : nodes_)
             if (node->core && node->wake && (next == nullptr || *node->wake < *next->wake)) next = node.get();
         if (next == nullptr || *next->wake > end) break;
+        wakes_at_once = *next->wake > now ? 0 : wakes_at_once + 1;
+        CMIRROR_INVARIANT(wakes_at_once < 10000 && "a timer that spins");
         now = std::max(now, *next->wake);
         next->wake.reset();
         Effects effects;
@@ -358,9 +362,10 @@ void LogCluster::lose_cluster(NodeId id) {
 
 void LogCluster::regain_cluster(NodeId id) {
     Node& node = *nodes_.at(id);
-    node.joined = true;
+    // Who was leaving has nothing to rejoin.
+    node.joined = node.core->life() == LifeState::joining;
     tell_quorum();
-    change({}, {{node.member(), ChangeReason::join}});
+    if (node.joined) change({}, {{node.member(), ChangeReason::join}});
     settle();
 }
 
