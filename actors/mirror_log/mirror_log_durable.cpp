@@ -73,7 +73,7 @@ void MirrorLogCore::start_write(Instant now, Effects& effects) {
         life_ == LifeState::leaving || std::any_of(to_confirm_.begin(), to_confirm_.end(), [this](const auto& wanted) {
             return value_of(durable_, wanted.first) < wanted.second;
         });
-    if (device_error_ != 0 && !urgent) return;
+    if (device_error_ != 0 && !urgent) return lazy_write_due_.reset();
     if (!urgent && !lazy_write_due_) lazy_write_due_ = now + config_.settings.lazy_write;
     if (!urgent && now < *lazy_write_due_) return;
     lazy_write_due_.reset();

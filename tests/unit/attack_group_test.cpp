@@ -110,6 +110,15 @@ TEST_F(AttackGroupDisk, S11_CutOffServersMarksAndSuspendWriteNothingEither) {
     EXPECT_FALSE(cluster->device.clean(7));
 }
 
+TEST_F(AttackGroupDisk, S11_CutOffServerDoesNotSpinOverWhatItMayNotWrite) {
+    call(1, R::set_region_sync, RegionSync{5, false});
+    recover(1, pair(1, R::get_resync_work).region);
+    cluster->advance(300ms);
+    cluster->partition({1});
+    cluster->advance(60s);
+    EXPECT_FALSE(cluster->device.clean(5));
+}
+
 TEST_F(AttackGroup, S18_JoinerWithTheLowestIdIsNeitherServerNorConfirmerBeforeItHasTheState) {
     use(core_log);
     start({2, 3});

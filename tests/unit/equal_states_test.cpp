@@ -131,7 +131,6 @@ class Story {
         if (what.choice == 0) {
             cluster_.lose_cluster(what.node);
             cluster_.regain_cluster(what.node);
-            if (cluster_[what.node].core->life() == LifeState::suspended) return;
         } else {
             const bool crash = what.choice % 2 == 0;
             there_[what.node] = crash ? Presence::crashed : Presence::killed;
@@ -166,7 +165,7 @@ class Story {
 
     void compare(NodeId id) {
         // Who starts alone has a state of its own, that others get from there.
-        const std::size_t now_started = started();
+        const auto now_started = started();
         if (std::exchange(started_, now_started) != now_started) seen_.clear();
         const auto& core = *cluster_[id].core;
         if (!core.valid()) return;
@@ -176,19 +175,20 @@ class Story {
             RC_FAIL("node " + std::to_string(id) + " differs after " + std::to_string(first->first) + " events");
     }
 
-    std::size_t started() {
-        std::size_t count = 0;
+    /// Processes that started alone, once for each time.
+    std::vector<std::uint32_t> started() {
+        std::vector<std::uint32_t> all;
         for (const auto& [id, presence] : there_)
             for (const std::string& line : cluster_[id].lines)
-                if (line.find("started alone") != std::string::npos) count += std::size_t{1} << (8 * id);
-        return count;
+                if (line.find("started alone") != std::string::npos) all.push_back(cluster_[id].process);
+        return all;
     }
 
     std::string table_;
     LogCluster cluster_;
     std::map<NodeId, Presence> there_;
     bool cut_ = false;
-    std::size_t started_ = 0;
+    std::vector<std::uint32_t> started_;
     /// By the number of events seen.
     std::map<std::uint64_t, std::vector<std::byte>> seen_;
 };

@@ -364,9 +364,10 @@ void LogCluster::lose_cluster(NodeId id) {
 
 void LogCluster::regain_cluster(NodeId id) {
     Node& node = *nodes_.at(id);
-    node.joined = true;
+    // Who was leaving has nothing to rejoin.
+    node.joined = node.core->life() == LifeState::joining;
     tell_quorum();
-    change({}, {{node.member(), ChangeReason::join}});
+    if (node.joined) change({}, {{node.member(), ChangeReason::join}});
     settle();
 }
 
