@@ -315,7 +315,6 @@ void MirrorLogCore::abandon(Instant, Effects& effects) {
 void MirrorLogCore::timer(Instant now, Effects& effects) {
     if (ended_) return;
     scheduled_.reset();
-    decide_merge(now, effects);
     if (valid_) {
         if (life_ == LifeState::active) cool(warm_.take_idle(now, 256));
         if (outbox_.has_undelivered() && now >= outbox_.resend_due()) outbox_.send_again(effects, now);
@@ -374,7 +373,6 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
     for (const WaitingWork& work : work_)
         consider(work.deadline);
     consider(leave_due_);
-    if (merging_) consider(merging_->due);
     // Only what is done then: what waits for something else would be due again at once.
     if (regained_at_ && !merging_) consider(*regained_at_ + config_.settings.quorum_settle);
     for (const auto& [node, since] : nodes_lost_)

@@ -87,6 +87,24 @@ TEST_F(DiskGroup, server_that_served_before_looks_at_the_device_again_and_writes
     EXPECT_FALSE(state(3).clean().test(32));
 }
 
+TEST_F(Group, members_that_do_not_speak_after_a_partition_are_waited_for) {
+    start({1, 2, 3});
+    recover_all(1);
+    cluster->partition({1});
+    call(2, R::flush, list({5}));
+    for (const NodeId id : {2U, 3U})
+        node(id).silent = true;
+    cluster->heal();
+    cluster->advance(60s);
+    EXPECT_FALSE(node(1).core->quorate());
+    for (const NodeId id : {2U, 3U})
+        node(id).silent = false;
+    cluster->settle();
+    EXPECT_TRUE(node(1).core->quorate());
+    EXPECT_FALSE(state(1).clean().test(5));
+    expect_equal({1, 2, 3});
+}
+
 TEST_F(Group, quorum_view_that_is_newer_than_the_groups_word_counts_after_a_while) {
     start({1, 2, 3});
     recover_all(1);
