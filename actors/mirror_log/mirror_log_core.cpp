@@ -299,7 +299,6 @@ void MirrorLogCore::abandon(Instant, Effects& effects) {
 void MirrorLogCore::timer(Instant now, Effects& effects) {
     if (ended_) return;
     scheduled_.reset();
-    decide_merge(now, effects);
     start_beside_legacy(now, effects);
     if (valid_) {
         if (life_ == LifeState::active) cool(warm_.take_idle(now, 256));
@@ -361,7 +360,6 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
         consider(work.deadline);
     consider(leave_due_);
     consider(legacy_.due);
-    if (merging_) consider(merging_->due);
     // Only what is done then: what waits for something else would be due again at once.
     if (regained_at_ && !merging_) consider(*regained_at_ + config_.settings.quorum_settle);
     for (const auto& [node, since] : nodes_lost_)

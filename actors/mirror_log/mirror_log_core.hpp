@@ -164,9 +164,9 @@ class MirrorLogCore {
     void became_valid(bool known, Instant now, Effects& effects);
     void serve_joiners(Effects& effects);
     void server_changed(Effects& effects);
-    void start_merge(const Membership& membership, Instant now, Effects& effects);
-    void take_standing(MemberId sender, const Standing& standing, Instant now, Effects& effects);
-    void decide_merge(Instant now, Effects& effects);
+    void start_merge(const Membership& membership, Effects& effects);
+    void take_standing(MemberId sender, const Standing& standing, Effects& effects);
+    void decide_merge(Effects& effects);
     void note_quorum(bool quorate_now, Instant now);
     void settle_quorum(Instant now, Effects& effects);
     void watch_fencing(Instant now, Effects& effects);
@@ -280,7 +280,7 @@ class MirrorLogCore {
     struct Merging {
         std::set<MemberId> own_side;
         std::map<MemberId, Standing> standings;
-        Instant due{};
+        std::set<MemberId> expected;
     };
     std::optional<Merging> merging_;
     /// Members that were there before us and may have the state.

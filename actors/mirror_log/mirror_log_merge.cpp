@@ -17,7 +17,7 @@ auto rank(const std::pair<const MemberId, Standing>& entry) {
 }  // namespace
 
 /// Members came back that a partition had taken away: each side has a state of its own, and one of them wins.
-void MirrorLogCore::start_merge(const Membership& membership, Instant now, Effects& effects) {
+void MirrorLogCore::start_merge(const Membership& membership, Effects& effects) {
     const bool returned =
         std::any_of(membership.joined.begin(), membership.joined.end(),
                     [this](const MemberChange& c) { return c.reason == ChangeReason::node_up && c.member != self_; });
@@ -31,25 +31,30 @@ void MirrorLogCore::start_merge(const Membership& membership, Instant now, Effec
         }
         say(LogLevel::notice, "partitions merge: their states are compared", effects);
     }
-    merging_->due = now + config_.settings.merge_wait;
+    // Who joins later has nothing to say.
+    merging_->expected = {membership.members.begin(), membership.members.end()};
     merging_->standings.clear();
     const bool was_quorate = !lost_quorum_;
     effects.emplace_back(
         SendEffect{Standing{token_, valid_ || founding_, was_quorate, applying_ ? state_->ordinal() : 0}});
 }
 
-void MirrorLogCore::take_standing(MemberId sender, const Standing& standing, Instant now, Effects& effects) {
+void MirrorLogCore::take_standing(MemberId sender, const Standing& standing, Effects& effects) {
     if (!merging_) return;
     merging_->standings[sender] = standing;
-    decide_merge(now, effects);
+    decide_merge(effects);
 }
 
-/// When every member has spoken, or was given the time to.
-void MirrorLogCore::decide_merge(Instant now, Effects& effects) {
+/// When every member has spoken that is still there: at the same point of the order on all of them. A member that does
+/// not speak is waited for, as it may be the one whose state has to win.
+void MirrorLogCore::decide_merge(Effects& effects) {
     if (!merging_) return;
-    const bool all = std::all_of(group_.begin(), group_.end(),
-                                 [this](MemberId member) { return merging_->standings.contains(member); });
-    if (!all && now < merging_->due) return;
+    const bool all =
+        std::all_of(merging_->expected.begin(), merging_->expected.end(), [this](MemberId member) {
+            const bool there = std::find(group_.begin(), group_.end(), member) != group_.end();
+            return !there || merging_->standings.contains(member);
+        });
+    if (!all) return;
     const auto best = std::max_element(merging_->standings.begin(), merging_->standings.end(),
                                        [](const auto& a, const auto& b) { return rank(a) < rank(b); });
     const bool won = best != merging_->standings.end() && merging_->own_side.contains(best->first);
