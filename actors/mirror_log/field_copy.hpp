@@ -51,8 +51,6 @@ class FieldCopy {
     bool marked_by(NodeId node, RegionNumber region) const;
     /// Regions that the node has marked.
     std::set<RegionNumber> marks_of(NodeId node) const;
-    /// As legacy members tell it to their kernels: nothing below it is out of sync, but for what failed later.
-    RegionNumber hint() const { return cursor_ == 0 ? 0 : cursor_ - 1; }
 
     template <class Out>
     void save(Out& out) const;

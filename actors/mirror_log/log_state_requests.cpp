@@ -78,7 +78,9 @@ void LogState::legacy_request(const Member& sender, const LegacyFrame& frame, St
         // 1 holds its writes back: only for a region that will be recovered while legacy members are there.
         const bool out_of_sync = legacy_.copy->asked_about(integers[0]);
         const bool later = fell_out_later(integers[0]) && !grants_.granted_to(integers[0]);
-        const RegionNumber hint = std::min(legacy_.copy->hint(), lowest_out_of_sync());
+        // As recorded: one less than the lowest region out of sync.
+        const RegionNumber lowest = lowest_out_of_sync();
+        const RegionNumber hint = lowest == region_count() ? lowest : std::max<RegionNumber>(lowest, 1) - 1;
         answer.response.data = legacy_data(std::vector<std::uint64_t>{out_of_sync && !later, hint});
     } else {
         for (std::size_t i = 0; i < regions; ++i)

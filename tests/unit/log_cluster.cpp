@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "messages/invariant.hpp"
+#include "messages/wire_cluster.hpp"
 #include "messages/wire_disk.hpp"
 #include "messages/wire_state_file.hpp"
 
@@ -77,9 +78,19 @@ std::optional<KernelReply> LogCluster::reply_to(NodeId id, std::uint32_t seq) co
 
 bool LogCluster::step(NodeId id) {
     Node& node = *nodes_.at(id);
-    if (node.inbox.empty() || !node.core) return false;
+    if (node.inbox.empty() || (!node.core && !node.legacy)) return false;
     auto event = std::move(node.inbox.front());
     node.inbox.pop_front();
+    if (node.legacy) {
+        if (auto* membership = std::get_if<Membership>(&event)) {
+            node.legacy->membership(*membership);
+        } else {
+            const auto& [sender, message] = std::get<1>(event);
+            node.legacy->delivered(sender, pack_cluster_message(message, *Uuid::from_text("LVM-test")));
+        }
+        collect_legacy(id);
+        return true;
+    }
     Effects effects;
     if (auto* membership = std::get_if<Membership>(&event))
         node.core->membership(*membership, now, effects);
@@ -174,9 +185,7 @@ void LogCluster::carry_out(Node& node, Effects& effects) {
                 --drop_next[node.id];
                 continue;
             }
-            for (auto& [id, other] : nodes_)
-                if (other->joined && other->side == node.side)
-                    other->inbox.emplace_back(std::pair(node.member(), send->message));
+            multicast(node, send->message);
         } else if (std::holds_alternative<OpenEffect>(effect)) {
             if (device.open_error != 0)
                 node.core->device_opened(Failure<DeviceError>(DeviceError{device.open_error, "no"}), now, more);
@@ -196,6 +205,51 @@ void LogCluster::carry_out(Node& node, Effects& effects) {
         carry_out(node, more);
     }
     effects.clear();
+}
+
+void LogCluster::multicast(Node& node, const ClusterMessage& message) {
+    spoken.emplace_back(node.id, message);
+    for (auto& [id, other] : nodes_)
+        if (other->joined && other->side == node.side) other->inbox.emplace_back(std::pair(node.member(), message));
+}
+
+test::LegacyMember& LogCluster::join_legacy(NodeId id, std::uint64_t region_count) {
+    auto node = std::make_unique<Node>();
+    node->id = id;
+    node->process = next_process_++;
+    node->legacy = std::make_unique<test::LegacyMember>(*Uuid::from_text("LVM-test"), id, region_count);
+    node->joined = true;
+    nodes_[id] = std::move(node);
+    if (std::find(ring.begin(), ring.end(), id) == ring.end()) {
+        ring.push_back(id);
+        ++next_ring_;
+    }
+    tell_quorum();
+    change({}, {{nodes_[id]->member(), ChangeReason::join}});
+    return *nodes_[id]->legacy;
+}
+
+void LogCluster::leave_legacy(NodeId id) {
+    Node& node = *nodes_.at(id);
+    node.legacy->request(RequestType::postsuspend);
+    collect_legacy(id);
+    settle();
+    node.joined = false;
+    node.inbox.clear();
+    change({{node.member(), ChangeReason::leave}}, {});
+    node.legacy.reset();
+    settle();
+}
+
+void LogCluster::collect_legacy(NodeId id) {
+    Node& node = *nodes_.at(id);
+    for (const auto& frame : node.legacy->take_sent()) {
+        if (drop_next[id] > 0) {
+            --drop_next[id];
+            continue;
+        }
+        multicast(node, *unpack_cluster_message(frame, *Uuid::from_text("LVM-test")));
+    }
 }
 
 std::vector<MemberId> LogCluster::members(int side) const {
@@ -233,6 +287,7 @@ void LogCluster::lose(const std::vector<NodeId>& ids, ChangeReason reason) {
         if (node.joined) left.push_back({node.member(), reason});
         node.joined = false;
         node.core.reset();
+        node.legacy.reset();
         node.inbox.clear();
         node.wake.reset();
         if (reason == ChangeReason::node_down) std::erase(ring, id);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/mirror_log/mirror_log_core.hpp"
+#include "tests/support/legacy_member.hpp"
 
 namespace cmirror::mirror_log {
 
@@ -36,6 +37,8 @@ class LogCluster {
         /// The instance that reload() replaced; its kernel may still ask it something.
         std::unique_ptr<MirrorLogCore> old_core;
         Luid old_luid = 0;
+        /// In place of a core: a member that speaks the field's protocol alone.
+        std::unique_ptr<test::LegacyMember> legacy;
         std::vector<KernelReply> replies;
         std::vector<std::string> lines;
         std::optional<Instant> wake;
@@ -59,6 +62,18 @@ class LogCluster {
     Node& operator[](NodeId id) { return *nodes_.at(id); }
     /// CTR, RESUME and everything that follows until nothing is under way.
     Node& start(NodeId id);
+
+    /// A legacy member joins; deliver with settle().
+    test::LegacyMember& join_legacy(NodeId id, std::uint64_t region_count);
+    /// POSTSUSPEND, its delivery, and the leave.
+    void leave_legacy(NodeId id);
+    test::LegacyMember& legacy(NodeId id) { return *nodes_.at(id)->legacy; }
+    /// Multicasts what the legacy member wants to say.
+    void collect_legacy(NodeId id);
+    /// Multicasts the frame in the name of a node that has joined.
+    void say_for(NodeId id, const LegacyFrame& frame) { multicast(*nodes_.at(id), frame); }
+    /// Everything that was multicast, in order.
+    std::vector<std::pair<NodeId, ClusterMessage>> spoken;
 
     /// Hands a request in; its seq is returned. Nothing is delivered.
     std::uint32_t ask(NodeId id, RequestType type, RequestPayload payload = {});
@@ -117,6 +132,7 @@ class LogCluster {
   private:
     void carry_out(Node& node, Effects& effects);
     void change(const std::vector<MemberChange>& left, const std::vector<MemberChange>& joined);
+    void multicast(Node& node, const ClusterMessage& message);
     void do_write(Node& node, WriteEffect& write);
     void tell_quorum();
     std::vector<MemberId> members(int side) const;
