@@ -152,8 +152,6 @@ void LogState::recovered(Owner owner, RegionNumber region) {
     grants_.end(region);
     if (overtaken_.erase(region) > 0) return;
     set_sync(region, true);
-    // The CLEAR that the kernel sends next may be lost with its daemon, and nobody would send another.
-    if (!marks_.marked(region)) set_clean(region, true);
     if (const auto failed = failed_.extract(region))
         for (const Owner who : failed.mapped())
             tried_.erase({who, region});

@@ -105,21 +105,6 @@ TEST_F(Group, members_that_do_not_speak_after_a_partition_are_waited_for) {
     expect_equal({1, 2, 3});
 }
 
-TEST_F(Group, region_that_was_recovered_is_clean_although_its_clear_is_lost) {
-    start({1, 2});
-    recover_all(1);
-    call(2, R::set_region_sync, RegionSync{5, false});
-    call(2, R::presuspend);
-    call(2, R::postsuspend);
-    call(2, R::resume);
-    ASSERT_EQ(pair(2, R::get_resync_work), (FlagAndRegion{1, 5}));
-    call(2, R::set_region_sync, RegionSync{5, true});
-    cluster->kill(2);
-    cluster->settle();
-    EXPECT_TRUE(state(1).sync().test(5));
-    EXPECT_TRUE(state(1).clean().test(5));
-}
-
 TEST_F(Group, quorum_view_that_is_newer_than_the_groups_word_counts_after_a_while) {
     start({1, 2, 3});
     recover_all(1);
