@@ -49,11 +49,10 @@ void MirrorLogCore::take_standing(MemberId sender, const Standing& standing, Eff
 /// not speak is waited for, as it may be the one whose state has to win.
 void MirrorLogCore::decide_merge(Effects& effects) {
     if (!merging_) return;
-    const bool all =
-        std::all_of(merging_->expected.begin(), merging_->expected.end(), [this](MemberId member) {
-            const bool there = std::find(group_.begin(), group_.end(), member) != group_.end();
-            return !there || merging_->standings.contains(member);
-        });
+    const bool all = std::all_of(merging_->expected.begin(), merging_->expected.end(), [this](MemberId member) {
+        const bool there = std::find(group_.begin(), group_.end(), member) != group_.end();
+        return !there || merging_->standings.contains(member);
+    });
     if (!all) return;
     const auto best = std::max_element(merging_->standings.begin(), merging_->standings.end(),
                                        [](const auto& a, const auto& b) { return rank(a) < rank(b); });

@@ -118,7 +118,8 @@ void World::tell_logs() {
         for (const RunningLog& log : n->daemon->logs()) {
             const LogStatus status = log.core->status();
             std::string text = "at the end: " + std::string(log.uuid.text()) + " " + hexadecimal(log.luid) + " " +
-                               status.state + (status.quorate ? "" : ", no quorum") + (log.core->valid() ? "" : ", not valid");
+                               status.state + (status.quorate ? "" : ", no quorum") +
+                               (log.core->valid() ? "" : ", not valid");
             for (const PendingRequest& pending : status.pending)
                 text += ", waits: " + pending.type + " #" + std::to_string(pending.seq);
             if (log.core->state() != nullptr) text += "; " + describe_state(*log.core->state());
