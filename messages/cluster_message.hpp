@@ -44,13 +44,15 @@ enum class OpKind : std::uint8_t {
     prioritise = 7,       ///< the regions are waited for: recover them first
     presuspend = 8,       ///< the instance recovers no more: its grants return
     postsuspend = 9,      ///< the instance leaves: marks it still holds become out of sync
-    marked_unknown = 10,  ///< the instance may have marked any region (no valid state file)
+    marked_unknown = 10,  ///< may have marked any region; `region` 1: before this state knew it
     not_clean = 11,       ///< the log device says otherwise: a take-over's merge
     node_gone = 12,       ///< proof that the node `region` is gone: its marks become "writer died"
     resumed = 13,         ///< the instance was really resumed: its failed recoveries may be tried again
     confirm = 14,         ///< nothing but the wish to have all before it confirmed
     withdraw = 15,        ///< takes a want_work back that has got no region yet
     copying = 16,  ///< the sender's kernel still copies the region, whatever the state says: it is out of sync, granted
+    written = 17,  ///< a mark of before that the joined state did not know: the region is out of sync, too
+    legacy_told = 18,  ///< the sender has told its marks in the field's words since the legacy join number `region`
 };
 
 /// `region` and `count` name the regions region .. region + count - 1 where the kind speaks of regions.

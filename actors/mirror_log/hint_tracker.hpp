@@ -3,7 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <set>
+#include <map>
 
 #include "actors/mirror_log/effects.hpp"
 #include "messages/identity.hpp"
@@ -40,15 +40,29 @@ class HintTracker {
     void proved_at_most(RegionNumber bound, Instant now) {
         if (highest_ > bound && now - given_at_ > settle_time) highest_ = bound;
     }
-    /// IS_REMOTE_RECOVERING of `region` was answered.
-    void answered_recovering(RegionNumber region, bool recovering) {
-        if (recovering) {
-            not_recovering_.erase(region);
-        } else if (not_recovering_.size() < remembered_max) {
-            not_recovering_.insert(region);
-        } else {
-            forgot_some_ = true;
+    /// IS_REMOTE_RECOVERING of `region` was answered. A write that was let pass asks IN_SYNC twice, and in between
+    /// another write of the same pass may be told to wait: so that does not end it at once.
+    void answered_recovering(RegionNumber region, bool recovering, Instant now) {
+        const auto told = not_recovering_.find(region);
+        if (told == not_recovering_.end()) {
+            if (recovering) return;
+            if (not_recovering_.size() < remembered_max)
+                not_recovering_.emplace(region, never);
+            else
+                forgot_some_ = true;
+        } else if (!recovering) {
+            told->second = never;
+        } else if (told->second == never) {
+            told->second = now;
+        } else if (now - told->second > settle_time) {
+            not_recovering_.erase(told);
         }
+    }
+    /// Requests waited until now, perhaps those of a write that was let pass before.
+    void interrupted(Instant now) {
+        given_at_ = now;
+        for (auto& [region, told] : not_recovering_)
+            told = never;
     }
 
     /// May a write to this region be on its way past IS_REMOTE_RECOVERING? Then IN_SYNC must be 1.
@@ -61,7 +75,9 @@ class HintTracker {
     std::uint64_t region_count_;
     RegionNumber highest_;
     Instant given_at_{-settle_time * 2};
-    std::set<RegionNumber> not_recovering_;
+    static constexpr Instant never = Instant::max();
+    /// Let pass; since when writes were told to wait again.
+    std::map<RegionNumber, Instant> not_recovering_;
     bool forgot_some_ = false;
 };
 

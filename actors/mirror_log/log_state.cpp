@@ -65,6 +65,7 @@ void LogState::forget_members() {
     asks_.clear();
     wanted_.clear();
     held_.clear();
+    legacy_ = {};
     find_orphans();
 }
 
@@ -74,13 +75,15 @@ void LogState::joined(MemberId id) {
     Member member;
     member.id = id;
     members_.push_back(member);
+    legacy_joined(id);
 }
 
 void LogState::hello(MemberId id, const Hello& hello, StateChanges& changes) {
     ++ordinal_;
     Member* member = find(id);
-    if (member == nullptr || member->introduced) return;
+    if (member == nullptr || member->introduced || member->legacy) return;
     member->introduced = true;
+    legacy_.checkpoints.erase(id);
     member->token = hello.token;
     member->boot = hello.boot;
     member->luid = hello.luid;
@@ -88,9 +91,12 @@ void LogState::hello(MemberId id, const Hello& hello, StateChanges& changes) {
     // was resumed after the old one had drained.
     for (const auto& [owner, boot] : std::map<Owner, BootId>(boots_)) {
         if (owner.node != id.node || present(owner)) continue;
-        if (boot != hello.boot) {
+        if (boot == BootId{}) {
+            // A legacy member never said which boot it was: this one at the latest.
+            boots_[owner] = hello.boot;
+        } else if (boot != hello.boot) {
             lose_writer(owner, changes);
-        } else if (owner.luid != hello.luid) {
+        } else if (owner.luid != hello.luid && owner.luid != legacy_luid) {
             if (!marks_.of(owner).empty()) changes.left_marked.push_back(owner);
             end_owner(owner);
         }
@@ -118,7 +124,8 @@ void LogState::left(MemberId id, ChangeReason reason, StateChanges& changes) {
     if (found == nullptr) return;
     const Member gone = *found;
     std::erase_if(members_, [id](const Member& m) { return m.id == id; });
-    if (gone.valid) {
+    legacy_left(gone, changes);
+    if (gone.valid || gone.legacy_valid) {
         drop_ask(gone.owner());
         drop_held(gone.owner());
         if (reason == ChangeReason::leave) {
@@ -163,8 +170,10 @@ std::uint64_t LogState::applied_through(const Member& member) const {
 }
 
 bool LogState::present(Owner owner) const {
+    // Until one of those that it may be is gone (legacy_left()).
+    if (owner == unknown_owner) return true;
     return std::any_of(members_.begin(), members_.end(),
-                       [owner](const Member& m) { return m.valid && m.owner() == owner; });
+                       [owner](const Member& m) { return (m.valid || m.legacy_valid) && m.owner() == owner; });
 }
 
 std::vector<Owner> LogState::absent_owners() const {
@@ -202,6 +211,7 @@ void LogState::find_orphans() {
 
 void LogState::set_sync(RegionNumber region, bool value) {
     if (!(value ? sync_.set(region) : sync_.reset(region))) return;
+    note_differing(region);
     toggled(3, region);
     changed_lines_.insert(state_line_of(region));
     if (orphaned_.contains(region)) orphaned_in_sync_ += value ? 1U : std::uint64_t(-1);

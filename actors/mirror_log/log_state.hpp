@@ -12,11 +12,13 @@
 #include <vector>
 
 #include "actors/mirror_log/grant_table.hpp"
+#include "actors/mirror_log/legacy_group.hpp"
 #include "actors/mirror_log/mark_table.hpp"
 #include "actors/mirror_log/region_map.hpp"
 #include "messages/cluster_message.hpp"
 #include "messages/identity.hpp"
 #include "messages/kept_state.hpp"
+#include "messages/kernel_request.hpp"
 
 namespace cmirror::mirror_log {
 
@@ -30,10 +32,16 @@ struct Member {
     Luid luid = 0;
     /// It has the state and applies every event to it.
     bool valid = false;
-    /// Ops of this join that were applied: all below it.
+    /// Ops of this join that were applied: all below it. Of a legacy member: frames that were applied.
     std::uint64_t next_seq = 0;
+    /// Its first frame was not one of ours: it never is introduced or valid in the sense above.
+    bool legacy = false;
+    /// A legacy member that has the state.
+    bool legacy_valid = false;
+    /// LegacyGroup::joins when it turned out to be legacy; of a member of ours: of which it has told its marks since.
+    std::uint64_t legacy_joins = 0;
 
-    Owner owner() const { return {id.node, luid}; }
+    Owner owner() const { return {id.node, legacy ? legacy_luid : luid}; }
     friend bool operator==(const Member&, const Member&) = default;
 };
 
@@ -71,6 +79,10 @@ struct StateChanges {
     std::vector<Owner> writers_lost;
     /// Owners that left with marks their kernel had not cleared: those are out of sync.
     std::vector<Owner> left_marked;
+    /// A legacy member came: marks have to be told to it, runs to be given back.
+    bool legacy_came = false;
+    /// The last legacy member is gone.
+    bool legacy_gone = false;
 
     void clear() { *this = {}; }
 };
@@ -91,6 +103,8 @@ class LogState {
     void start_from(std::span<const std::uint32_t> words, std::uint64_t known, bool in_sync_behind);
     /// As the only member's state file has it; `owner` is that member's.
     void start_kept(const KeptState& kept, Owner owner);
+    /// Kernels may live that knew an earlier state: any region may be one that fell out of sync later.
+    void assume_all_reached() { reached_.fill(true); }
     /// The state as it was when its last member was alone: maps, marks and grants stay, for kernels may live on.
     void forget_members();
 
@@ -102,10 +116,26 @@ class LogState {
     /// Applies those ops that are new and next; others are ignored (the sender sends them again).
     void apply(MemberId member, const Ops& ops, StateChanges& changes);
 
+    // -- legacy members (log_state_legacy.cpp) --------------------------------------------------------
+    /// A frame of the field's protocol, whoever sent it.
+    void legacy_frame(MemberId sender, const LegacyFrame& frame, StateChanges& changes);
+    /// From a legacy checkpoint as of the join of the only member of ours; `older` were there before.
+    void start_legacy(const LegacyCheckpoint& checkpoint, const std::vector<MemberId>& older);
+    const LegacyGroup& legacy() const { return legacy_; }
+    bool mixed() const { return legacy_.mode != LegacyGroup::Mode::none; }
+    /// The lowest member is legacy: it answers requests and writes the log device.
+    bool legacy_serves() const;
+    /// Every valid member of ours has told its marks since this legacy member came.
+    bool marks_told_to(const Member& joiner) const;
+    /// Who answers legacy members' requests: null if a legacy one does, or nobody can yet.
+    const Member* responder() const;
+    /// Whom marks and grants of the node's member belong to, as legacy members tell members apart.
+    Owner owner_on(NodeId node) const;
+
     // -- members ------------------------------------------------------------------------------------
     const std::vector<Member>& members() const { return members_; }
     const Member* member(MemberId id) const;
-    /// The lowest valid member: it writes the log device and confirms.
+    /// The lowest valid member of ours: unless a legacy one serves, it writes the log device and confirms.
     const Member* server() const;
     /// Who confirms the ops of `origin`: the server, or the next lowest valid member for the server's own. Null when
     /// `origin` is the only valid member.
@@ -113,6 +143,8 @@ class LogState {
     /// All ops of the member's join below this are applied, with no mark held.
     std::uint64_t applied_through(const Member& member) const;
     bool present(Owner owner) const;
+    /// The owner was there before, and has not ended since: all that it had confirmed is in this state.
+    bool knows(Owner owner) const { return boots_.contains(owner); }
     /// Owners with marks or grants for which no valid member speaks.
     std::vector<Owner> absent_owners() const;
 
@@ -163,7 +195,7 @@ class LogState {
     void clear_range(Owner owner, RegionNumber first, std::uint64_t count);
     void release(Owner owner, RegionNumber first, std::uint64_t count);
     void prioritise(RegionNumber region, StateChanges& changes);
-    void mark_everything(Owner owner);
+    void mark_everything(Owner owner, bool was_unknown);
     void presuspend(Owner owner);
     void make_stale(RegionNumber region);
     void place_mark(Owner owner, RegionNumber region);
@@ -171,6 +203,8 @@ class LogState {
     void recovered(Owner owner, RegionNumber region);
     void failed(Owner owner, RegionNumber region);
     void copying(Owner owner, RegionNumber region);
+    void written(const Member& member, std::uint64_t seq, RegionNumber region, StateChanges& changes);
+    void overtake(Owner owner, RegionNumber region);
     void not_clean(RegionNumber region);
     void lose_writer(Owner owner, StateChanges& changes);
     void end_owner(Owner owner);
@@ -197,6 +231,30 @@ class LogState {
     void drop_ask(Owner owner);
     void drop_held(Owner owner);
 
+    void legacy_joined(MemberId id);
+    void became_legacy(Member& member, StateChanges& changes);
+    void legacy_left(const Member& gone, StateChanges& changes);
+    void settle_legacy(StateChanges& changes);
+    void legacy_request(const Member& sender, const LegacyFrame& frame, StateChanges& changes);
+    void legacy_region(const Member& sender, RequestType type, RegionNumber region);
+    void legacy_set_sync(const Member& sender, RegionNumber region, bool in_sync);
+    std::vector<std::uint64_t> legacy_work(const Member& sender, StateChanges& changes);
+    void legacy_response(const Member& sender, const LegacyFrame& frame, StateChanges& changes);
+    void legacy_work_answered(NodeId node, const LegacyFrame& frame, StateChanges& changes);
+    void legacy_checkpoint(Member& sender, NodeId joiner);
+    void legacy_became_valid(Member& member);
+    const Member* lowest_member() const;
+    void grant_one(Owner owner, RegionNumber region, StateChanges& changes);
+    bool may_hand_out(Owner owner, RegionNumber region) const;
+    bool absent_legacy() const;
+    void note_differing(RegionNumber region);
+    void find_differing();
+    void not_suspected(MemberId id, RegionNumber region);
+    template <class Out>
+    void save_legacy(Out& out) const;
+    template <class In>
+    void load_legacy(In& in);
+
     RegionMap sync_;
     RegionMap clean_;
     /// Has been in sync since the log started.
@@ -207,6 +265,8 @@ class LogState {
     std::map<RegionNumber, std::set<Owner>> failed_;
     /// Failed regions that their owner is not handed out again before its next resume.
     std::set<std::pair<Owner, RegionNumber>> tried_;
+    /// Granted regions that another kernel wrote meanwhile: their copies do not count.
+    std::set<RegionNumber> overtaken_;
     std::set<Owner> suspending_;
     std::vector<Ask> asks_;
     std::set<RegionNumber> wanted_;
@@ -222,6 +282,7 @@ class LogState {
     /// An absent owner may have marked any region.
     bool all_orphaned_ = false;
     bool ever_full_ = false;
+    LegacyGroup legacy_;
     std::uint64_t ordinal_ = 0;
     std::uint64_t digest_ = 0;
     std::set<std::uint64_t> changed_blocks_;

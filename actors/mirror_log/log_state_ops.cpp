@@ -48,13 +48,21 @@ void LogState::apply_one(const Member& member, std::uint64_t seq, const Op& op, 
         case OpKind::postsuspend:
             if (marks_.has_everything(owner) || !marks_.of(owner).empty()) changes.left_marked.push_back(owner);
             end_owner(owner);
+            // The node's kernel has drained whatever an earlier, legacy daemon spoke for, too.
+            if (const Owner earlier{owner.node, legacy_luid}; boots_.contains(earlier) && !present(earlier)) {
+                if (!marks_.of(earlier).empty()) changes.left_marked.push_back(earlier);
+                end_owner(earlier);
+            }
+            return;
+        case OpKind::legacy_told:
+            find(member.id)->legacy_joins = op.region;
             return;
         case OpKind::resumed:
             suspending_.erase(owner);
             std::erase_if(tried_, [owner](const auto& t) { return t.first == owner; });
             return;
         case OpKind::marked_unknown:
-            mark_everything(owner);
+            mark_everything(owner, op.region != 0);
             return;
         case OpKind::node_gone:
             node_gone(static_cast<NodeId>(op.region), changes);
@@ -87,6 +95,9 @@ void LogState::apply_to_regions(const Member& member, std::uint64_t seq, const O
                 break;
             case OpKind::not_clean:
                 not_clean(region);
+                break;
+            case OpKind::written:
+                written(member, seq, region, changes);
                 break;
             case OpKind::copying:
                 copying(owner, region);
@@ -139,6 +150,7 @@ void LogState::clear_range(Owner owner, RegionNumber first, std::uint64_t count)
 void LogState::recovered(Owner owner, RegionNumber region) {
     if (grants_.granted_to(region) != owner) return;
     grants_.end(region);
+    if (overtaken_.erase(region) > 0) return;
     set_sync(region, true);
     // The CLEAR that the kernel sends next may be lost with its daemon, and nobody would send another.
     if (!marks_.marked(region)) set_clean(region, true);
@@ -147,6 +159,18 @@ void LogState::recovered(Owner owner, RegionNumber region) {
             tried_.erase({who, region});
     wanted_.erase(region);
     if (priority_set_.erase(region) > 0) std::erase(priority_, region);
+}
+
+// A kernel wrote the region while this state did not know that: what was copied then, or is being copied, may lack it.
+void LogState::written(const Member& member, std::uint64_t seq, RegionNumber region, StateChanges& changes) {
+    overtake(member.owner(), region);
+    mark(member, seq, region, changes);
+}
+
+void LogState::overtake(Owner owner, RegionNumber region) {
+    const std::optional<Owner> copier = grants_.granted_to(region);
+    if (copier && *copier != owner) overtaken_.insert(region);
+    make_stale(region);
 }
 
 // A kernel that went through a loss of its group still copies what it was given. No one else may write or copy it.
@@ -188,8 +212,10 @@ void LogState::prioritise(RegionNumber region, StateChanges& changes) {
     if (priority_.size() < priority_max && priority_set_.insert(region).second) priority_.push_back(region);
 }
 
-void LogState::mark_everything(Owner owner) {
+void LogState::mark_everything(Owner owner, bool was_unknown) {
     marks_.add_everything(owner);
+    for (RegionNumber region = 0; was_unknown && region < region_count(); ++region)
+        overtake(owner, region);
     for (std::uint64_t block = 0; block <= device_block_of(region_count() - 1); ++block)
         changed_blocks_.insert(block);
     clean_.fill(false);

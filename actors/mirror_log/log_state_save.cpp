@@ -1,117 +1,17 @@
-// The whole state as bytes: what a joiner gets. Integers are little-endian; every count is checked when read.
-#include <bit>
-#include <cstring>
-
+// The whole state as bytes: what a joiner gets.
 #include "actors/mirror_log/log_state.hpp"
+#include "actors/mirror_log/state_bytes.hpp"
 
 namespace cmirror::mirror_log {
 
 namespace {
 
-constexpr std::uint64_t format = 1;
-
-class Writer {
-  public:
-    void number(std::uint64_t value) {
-        for (int i = 0; i < 8; ++i)
-            bytes_.push_back(static_cast<std::byte>(value >> (8 * i)));
-    }
-    void owner(Owner owner) {
-        number(owner.node);
-        number(owner.luid);
-    }
-    void member(MemberId id) { number((std::uint64_t{id.node} << 32U) | id.process); }
-    void boot(const BootId& boot) {
-        for (const std::uint8_t b : boot)
-            bytes_.push_back(std::byte{b});
-    }
-    void map(const RegionMap& map) {
-        static_assert(std::endian::native == std::endian::little, "words are copied as they are");
-        const auto raw = std::as_bytes(map.raw());
-        bytes_.insert(bytes_.end(), raw.begin(), raw.end());
-    }
-    template <class Regions>
-    void regions(const Regions& regions) {
-        number(regions.size());
-        for (const RegionNumber region : regions)
-            number(region);
-    }
-    std::vector<std::byte> take() { return std::move(bytes_); }
-
-  private:
-    std::vector<std::byte> bytes_;
-};
-
-class Reader {
-  public:
-    Reader(std::span<const std::byte> bytes, std::uint64_t region_count) : bytes_(bytes), region_count_(region_count) {}
-
-    bool good() const { return good_; }
-    bool at_end() const { return good_ && bytes_.empty(); }
-
-    std::uint64_t number() {
-        std::uint64_t value = 0;
-        for (int i = 0; i < 8; ++i)
-            value |= std::uint64_t{byte()} << (8 * i);
-        return value;
-    }
-    /// A count of entries of at least `size` bytes each.
-    std::uint64_t count(std::size_t size) {
-        const std::uint64_t n = number();
-        if (n > bytes_.size() / size) fail();
-        return good_ ? n : 0;
-    }
-    RegionNumber region() {
-        const RegionNumber region = number();
-        if (region >= region_count_) fail();
-        return good_ ? region : 0;
-    }
-    Owner owner() {
-        const auto node = static_cast<NodeId>(number());
-        return {node, number()};
-    }
-    MemberId member() {
-        const std::uint64_t id = number();
-        return {static_cast<NodeId>(id >> 32U), static_cast<std::uint32_t>(id)};
-    }
-    BootId boot() {
-        BootId boot{};
-        for (std::uint8_t& b : boot)
-            b = byte();
-        return boot;
-    }
-    void map(RegionMap& map) {
-        const std::size_t size = map.raw().size_bytes();
-        if (bytes_.size() < size) return fail();
-        std::vector<std::uint64_t> words(map.raw().size());
-        std::memcpy(words.data(), bytes_.data(), size);
-        bytes_ = bytes_.subspan(size);
-        map.assign_raw(words);
-    }
-    void fail() {
-        good_ = false;
-        bytes_ = {};
-    }
-
-  private:
-    std::uint8_t byte() {
-        if (bytes_.empty()) {
-            good_ = false;
-            return 0;
-        }
-        const auto value = static_cast<std::uint8_t>(bytes_.front());
-        bytes_ = bytes_.subspan(1);
-        return value;
-    }
-    std::span<const std::byte> bytes_;
-    std::uint64_t region_count_;
-    bool good_ = true;
-};
+constexpr std::uint64_t format = 2;
 
 }  // namespace
 
 std::vector<std::byte> LogState::save() const {
-    Writer out;
+    StateWriter out;
     out.number(format);
     out.number(region_count());
     out.number(ordinal_);
@@ -122,7 +22,8 @@ std::vector<std::byte> LogState::save() const {
     out.number(members_.size());
     for (const Member& m : members_) {
         out.member(m.id);
-        out.number((m.introduced ? 1U : 0U) | (m.valid ? 2U : 0U));
+        out.number((m.introduced ? 1U : 0U) | (m.valid ? 2U : 0U) | (m.legacy ? 4U : 0U) | (m.legacy_valid ? 8U : 0U));
+        out.number(m.legacy_joins);
         out.number(m.token);
         out.boot(m.boot);
         out.number(m.luid);
@@ -160,6 +61,7 @@ std::vector<std::byte> LogState::save() const {
         out.number(ask.count);
     }
     out.regions(wanted_);
+    out.regions(overtaken_);
     out.regions(priority_);
     out.number(held_.size());
     for (const HeldMark& h : held_) {
@@ -168,17 +70,93 @@ std::vector<std::byte> LogState::save() const {
         out.member(h.origin);
         out.number(h.seq);
     }
+    save_legacy(out);
     return out.take();
+}
+
+template <class Out>
+void LogState::save_legacy(Out& out) const {
+    out.number(static_cast<std::uint64_t>(legacy_.mode));
+    out.number(legacy_.joins);
+    out.number(legacy_.older.size());
+    for (const MemberId id : legacy_.older)
+        out.member(id);
+    out.number(legacy_.suspects.size());
+    for (const auto& [region, members] : legacy_.suspects) {
+        out.number(region);
+        out.number(members);
+    }
+    if (!mixed()) return;
+    legacy_.copy->save(out);
+    out.number(legacy_.undecided ? 1 : 0);
+    out.member(legacy_.undecided.value_or(MemberId{}));
+    out.number(legacy_.checkpoints.size());
+    for (const auto& [id, checkpoint] : legacy_.checkpoints) {
+        out.member(id);
+        out.bytes(pack_legacy_checkpoint(checkpoint, region_count()));
+    }
+    out.number(legacy_.requests.size());
+    for (const LegacyRequest& request : legacy_.requests) {
+        out.member(request.origin);
+        out.number(request.through);
+        for (const std::uint32_t field :
+             {request.response.originator, request.response.version, static_cast<std::uint32_t>(request.response.error),
+              request.response.seq, request.response.type})
+            out.number(field);
+        out.bytes(request.response.data);
+    }
+}
+
+template <class In>
+void LogState::load_legacy(In& in) {
+    const std::uint64_t mode = in.number();
+    if (mode > static_cast<std::uint64_t>(LegacyGroup::Mode::mixed)) return in.fail();
+    legacy_.mode = static_cast<LegacyGroup::Mode>(mode);
+    legacy_.joins = in.number();
+    for (std::uint64_t n = in.count(8); n > 0 && in.good(); --n)
+        legacy_.older.push_back(in.member());
+    for (std::uint64_t n = in.count(16); n > 0 && in.good(); --n) {
+        const RegionNumber region = in.region();
+        legacy_.suspects[region] = in.number();
+    }
+    if (!mixed()) return;
+    legacy_.copy.emplace(region_count());
+    legacy_.copy->load(in);
+    const bool undecided = in.number() != 0;
+    const MemberId who = in.member();
+    if (undecided) legacy_.undecided = who;
+    find_differing();
+    for (std::uint64_t n = in.count(16); n > 0 && in.good(); --n) {
+        const MemberId id = in.member();
+        const auto checkpoint = unpack_legacy_checkpoint(in.bytes(), region_count());
+        if (!checkpoint) return in.fail();
+        legacy_.checkpoints[id] = *checkpoint;
+    }
+    for (std::uint64_t n = in.count(64); n > 0 && in.good(); --n) {
+        LegacyRequest request;
+        request.origin = in.member();
+        request.through = in.number();
+        request.response.originator = static_cast<NodeId>(in.number());
+        request.response.version = static_cast<std::uint32_t>(in.number());
+        request.response.error = static_cast<std::int32_t>(static_cast<std::uint32_t>(in.number()));
+        request.response.seq = static_cast<std::uint32_t>(in.number());
+        request.response.type = static_cast<std::uint32_t>(in.number());
+        request.response.data = in.bytes();
+        legacy_.requests.push_back(std::move(request));
+    }
 }
 
 template <class In>
 void LogState::load_owners(In& in) {
-    for (std::uint64_t n = in.count(64); n > 0 && in.good(); --n) {
+    for (std::uint64_t n = in.count(72); n > 0 && in.good(); --n) {
         Member m;
         m.id = in.member();
         const std::uint64_t flags = in.number();
         m.introduced = (flags & 1U) != 0;
         m.valid = (flags & 2U) != 0;
+        m.legacy = (flags & 4U) != 0;
+        m.legacy_valid = (flags & 8U) != 0;
+        m.legacy_joins = in.number();
         m.token = in.number();
         m.boot = in.boot();
         m.luid = in.number();
@@ -197,7 +175,7 @@ void LogState::load_owners(In& in) {
 }
 
 bool LogState::load(std::span<const std::byte> bytes) {
-    Reader in(bytes, region_count());
+    StateReader in(bytes, region_count());
     if (in.number() != format || in.number() != region_count()) return false;
     ordinal_ = in.number();
     digest_ = in.number();
@@ -231,6 +209,8 @@ bool LogState::load(std::span<const std::byte> bytes) {
     }
     for (std::uint64_t n = in.count(8); n > 0 && in.good(); --n)
         wanted_.insert(in.region());
+    for (std::uint64_t n = in.count(8); n > 0 && in.good(); --n)
+        overtaken_.insert(in.region());
     for (std::uint64_t n = in.count(8); n > 0 && in.good(); --n) {
         const RegionNumber region = in.region();
         if (priority_set_.insert(region).second) priority_.push_back(region);
@@ -243,6 +223,7 @@ bool LogState::load(std::span<const std::byte> bytes) {
         held.seq = in.number();
         held_.push_back(held);
     }
+    load_legacy(in);
     find_orphans();
     return in.at_end();
 }

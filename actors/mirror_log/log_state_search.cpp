@@ -7,6 +7,7 @@ namespace cmirror::mirror_log {
 
 /// After every event: marks whose region is free again are placed, asks that can be answered are.
 void LogState::settle(StateChanges& changes) {
+    settle_legacy(changes);
     release_held();
     if (asks_.empty()) return;
     std::vector<Ask> asks;
@@ -50,6 +51,7 @@ LogState::Availability LogState::availability(Owner owner, RegionNumber region) 
         if (!only_own || tried_.contains({owner, region})) return Availability::never;
     }
     if (reached_.test(region)) {
+        if (absent_legacy()) return Availability::never;
         if (grants_.any_of_other(owner)) return Availability::later_must_wait;
     } else if (grants_.any_later_of_other(owner)) {
         return Availability::later_must_wait;
@@ -74,6 +76,7 @@ LogState::Search LogState::search(const Ask& ask, StateChanges& changes) {
     grants_.grant(run);
     for (RegionNumber region = run.first; region < run.end(); ++region) {
         wanted_.erase(region);
+        overtaken_.erase(region);
         if (priority_set_.erase(region) > 0) std::erase(priority_, region);
     }
     changes.granted.push_back(run);

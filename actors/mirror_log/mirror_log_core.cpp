@@ -145,30 +145,6 @@ void MirrorLogCore::device_opened(const Result<std::uint64_t, DeviceError>& size
     after_event(now, effects);
 }
 
-// Requests of an instance that does not serve: what is known without the group (design.md, rule 11).
-void MirrorLogCore::answer_idle(const KernelRequest& request, Effects& effects) {
-    switch (request.type) {
-        case RequestType::get_region_size:
-            return reply(request, args_.region_size_sectors, effects);
-        case RequestType::get_sync_count:
-            if (state_) return reply(request, state_->sync_count(), effects);
-            return reply(request, args_.sync == ConstructorArguments::Sync::nosync ? args_.region_count : 0, effects);
-        case RequestType::status_info:
-            return reply(request, status_info(), effects);
-        case RequestType::status_table:
-            return reply(request, status_table(), effects);
-        case RequestType::is_clean:
-            return reply(request, std::uint64_t{0}, effects);
-        case RequestType::in_sync:
-            return reply(request, std::uint64_t{1}, effects);
-        case RequestType::get_resync_work:
-        case RequestType::is_remote_recovering:
-            return reply(request, FlagAndRegion{0, 0}, effects);
-        default:
-            return reply(request, {}, effects);
-    }
-}
-
 void MirrorLogCore::start_joining(const KernelRequest& request, Effects& effects) {
     resume_requests_.push_back(request);
     if (resumed_before_ || !reconnected_)
@@ -210,6 +186,7 @@ void MirrorLogCore::reset_membership() {
     work_need_ = 0;
     lazy_send_due_.reset();
     lazy_write_due_.reset();
+    legacy_ = {};
     token_ = random();
     outbox_.start(token_, config_.luid);
 }
@@ -243,6 +220,7 @@ void MirrorLogCore::start_leaving(const KernelRequest& request, Instant now, Eff
     answer_no_work(effects);
     if (valid_) {
         cool(warm_.take_all());
+        leave_legacy(effects);
         outbox_.add({OpKind::postsuspend, 0, 1});
         outbox_.send(effects, now);
         leave_due_ = now + config_.settings.leave_wait;
@@ -256,7 +234,7 @@ void MirrorLogCore::continue_leaving(Instant now, Effects& effects) {
     if (life_ != LifeState::leaving) return;
     const bool overdue = leave_due_ && now >= *leave_due_;
     const bool said = valid_ && !outbox_.has_unsent() && !outbox_.has_undelivered();
-    const bool writes = valid_ && is_server() && device_ready() && quorate() && device_error_ == 0;
+    const bool writes = valid_ && writes_device() && quorate() && device_error_ == 0;
     if (!overdue && !(said && (!writes || (merged_ && writer_.settled())))) return;
     finish_leaving(effects);
     for (const KernelRequest& request : std::exchange(leave_requests_, {}))
@@ -274,8 +252,13 @@ void MirrorLogCore::finish_leaving(Effects& effects) {
     reset_membership();
     recovery_.stop();
     kept_.reset();
-    keeper_.cleared_all();
+    for (const RegionNumber region : warm_.take_all())
+        my_marks_.erase(region);
+    left_marked_.insert(my_marks_.begin(), my_marks_.end());
     my_marks_.clear();
+    keeper_.cleared_all();
+    for (const RegionNumber region : left_marked_)
+        keeper_.marked(region);
     failures_.clear();
     for (const KernelRequest& request : std::exchange(resume_requests_, {}))
         reply(request, {}, effects);
@@ -290,6 +273,7 @@ void MirrorLogCore::destroy(const KernelRequest& request, Instant now, Effects& 
     if (member) {
         if (valid_) {
             cool(warm_.take_all());
+            leave_legacy(effects);
             outbox_.send(effects, now);
         }
         finish_leaving(effects);
@@ -315,6 +299,7 @@ void MirrorLogCore::abandon(Instant, Effects& effects) {
 void MirrorLogCore::timer(Instant now, Effects& effects) {
     if (ended_) return;
     scheduled_.reset();
+    start_beside_legacy(now, effects);
     if (valid_) {
         if (life_ == LifeState::active) cool(warm_.take_idle(now, 256));
         if (outbox_.has_undelivered() && now >= outbox_.resend_due()) outbox_.send_again(effects, now);
@@ -348,6 +333,7 @@ void MirrorLogCore::after_event(Instant now, Effects& effects) {
             outbox_.send(effects, now);
             lazy_send_due_.reset();
         }
+        attend_legacy(now, effects);
         if (!digest_due_ && state_->ordinal() > digest_sent_at_ + 1 && state_->members().size() > 1)
             digest_due_ = now + config_.settings.digest_every;
     }
@@ -373,6 +359,7 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
     for (const WaitingWork& work : work_)
         consider(work.deadline);
     consider(leave_due_);
+    consider(legacy_.due);
     // Only what is done then: what waits for something else would be due again at once.
     if (regained_at_ && !merging_) consider(*regained_at_ + config_.settings.quorum_settle);
     for (const auto& [node, since] : nodes_lost_)

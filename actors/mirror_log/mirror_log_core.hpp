@@ -1,10 +1,13 @@
 // All rules of one instance of a mirror log: events in, effects out (design.md). Knows no CAF, no I/O and no clock.
 //
 //   mirror_log_core.cpp      the life of the instance: which request means what, timers
+//   mirror_log_idle.cpp      what an instance that does not serve answers
 //   mirror_log_requests.cpp  what the kernel is answered while the log is active
 //   mirror_log_recovery.cpp  regions handed to the kernel for recovery
 //   mirror_log_group.cpp     the group: deliveries, members, quorum
 //   mirror_log_join.cpp      joining: starting a state, getting it, giving it to others
+//   mirror_log_rejoin.cpp    what a member that has become valid says of its kernel
+//   mirror_log_legacy*.cpp   members that speak the field's protocol alone
 //   mirror_log_merge.cpp     partitions that merge, nodes that are gone for good
 //   mirror_log_durable.cpp   FLUSH: confirmations and the log device
 //   mirror_log_kept.cpp      the state file: what is kept, and what an earlier daemon left
@@ -23,6 +26,7 @@
 #include "actors/mirror_log/device_writer.hpp"
 #include "actors/mirror_log/effects.hpp"
 #include "actors/mirror_log/hint_tracker.hpp"
+#include "actors/mirror_log/legacy_talk.hpp"
 #include "actors/mirror_log/life_cycle.hpp"
 #include "actors/mirror_log/log_config.hpp"
 #include "actors/mirror_log/log_state.hpp"
@@ -75,6 +79,8 @@ class MirrorLogCore {
         KernelRequest request;
         /// All own ops below this must be confirmed.
         std::uint64_t need = 0;
+        /// The FLUSH to a legacy server that must be answered.
+        std::uint32_t legacy_need = 0;
     };
     struct WaitingWork {
         KernelRequest request;
@@ -91,6 +97,7 @@ class MirrorLogCore {
     void construct(const KernelRequest& request, Effects& effects);
     void answer_construct(const KernelRequest& request, Effects& effects) const;
     void answer_idle(const KernelRequest& request, Effects& effects);
+    std::uint64_t idle_sync_count() const;
     void start_joining(const KernelRequest& request, Effects& effects);
     void resume_again(const KernelRequest& request, Instant now, Effects& effects);
     void stop_recovery(const KernelRequest& request, Instant now, Effects& effects);
@@ -154,7 +161,7 @@ class MirrorLogCore {
     void receive(const GroupDelivery& delivery, const StateChunk& chunk, Instant now, Effects& effects);
     void follow_nodes(const Membership& membership, Instant now);
     void load_state(Instant now, Effects& effects);
-    void became_valid(Instant now, Effects& effects);
+    void became_valid(bool known, Instant now, Effects& effects);
     void serve_joiners(Effects& effects);
     void server_changed(Effects& effects);
     void start_merge(const Membership& membership, Effects& effects);
@@ -166,9 +173,37 @@ class MirrorLogCore {
     void compare_digest(MemberId sender, const StateDigest& theirs, Effects& effects);
     void rejoin(Effects& effects);
     void lose_state(Instant now, Effects& effects);
-    void say_again(Instant now, Effects& effects);
+    void say_again(bool known, Instant now, Effects& effects);
     Owner owner() const { return {self_.node, config_.luid}; }
     bool is_server() const;
+
+    // legacy members
+    bool mixed() const;
+    bool writes_device() const;
+    void send_legacy(LegacyFrame frame, Effects& effects);
+    std::uint32_t send_legacy_request(RequestType type, std::vector<std::uint64_t> integers, bool needs_response,
+                                      Effects& effects);
+    void note_for_legacy(RequestType type, RegionNumber region);
+    void say_to_legacy(Effects& effects);
+    void flush_legacy(Effects& effects);
+    bool legacy_flushed(std::uint32_t need) const;
+    void tell_marks(Instant now, Effects& effects);
+    void drop_shadows();
+    void correct_legacy(Effects& effects);
+    void answer_legacy(Effects& effects);
+    void fail_legacy_flushes(int error, Effects& effects);
+    void heard_legacy(MemberId sender, const LegacyFrame& frame, Effects& effects);
+    void ask_legacy_for_work(Effects& effects);
+    void prioritise_for_legacy(RegionNumber region, Effects& effects);
+    bool work_waits_for_legacy();
+    void legacy_server_changed(Effects& effects);
+    void attend_legacy(Instant now, Effects& effects);
+    void leave_legacy(Effects& effects);
+    void await_legacy(const GroupDelivery& delivery);
+    void start_beside_legacy(Instant now, Effects& effects);
+    void introduce_legacy(Effects& effects);
+    bool mistaken_for_legacy(const GroupEvent& event, Effects& effects);
+    void send_checkpoints(Effects& effects);
 
     // durability
     void note_durable_ops(MemberId origin, const Ops& ops);
@@ -211,6 +246,8 @@ class MirrorLogCore {
     WarmMarks warm_;
     /// Regions that this kernel has marked, warm ones included, as far as they were not given up.
     std::set<RegionNumber> my_marks_;
+    /// Marked when the kernel had drained its I/O, and not cleared since: it may have cached them as not in sync.
+    std::set<RegionNumber> left_marked_;
     /// Regions reported as failed, by the op that says so, until that is confirmed.
     std::map<std::uint64_t, RegionNumber> failures_;
     std::vector<WaitingFlush> flushes_;
@@ -272,6 +309,7 @@ class MirrorLogCore {
     std::optional<Instant> digest_due_;
     std::uint64_t digest_sent_at_ = 0;
     std::optional<StateDigest> digest_mine_;
+    LegacyTalk legacy_;
 
     // durability
     /// Own ops below this have to be confirmed before a FLUSH is answered; those below confirmed_ are.

@@ -17,6 +17,7 @@ bool waits_for_confirmation(OpKind kind) {
         case OpKind::failed:
         case OpKind::want_work:
         case OpKind::marked_unknown:
+        case OpKind::written:
         case OpKind::not_clean:
         case OpKind::confirm:
             return true;
@@ -45,14 +46,14 @@ void MirrorLogCore::note_durable_ops(MemberId origin, const Ops& ops) {
 Progress MirrorLogCore::progress() const {
     Progress all;
     for (const Member& member : state_->members())
-        if (member.valid) all[member.id] = state_->applied_through(member);
+        if (member.valid || member.legacy) all[member.id] = state_->applied_through(member);
     return all;
 }
 
 /// Called after every event: what can be written, confirmed and answered now.
 void MirrorLogCore::update_durability(Instant now, Effects& effects) {
     std::set<std::uint64_t> changed = state_->take_changed_blocks();
-    const bool writes = is_server() && device_ready();
+    const bool writes = writes_device();
     if (!writes) {
         writer_.forget();
         lazy_write_due_.reset();
@@ -72,7 +73,7 @@ void MirrorLogCore::start_write(Instant now, Effects& effects) {
         life_ == LifeState::leaving || std::any_of(to_confirm_.begin(), to_confirm_.end(), [this](const auto& wanted) {
             return value_of(durable_, wanted.first) < wanted.second;
         });
-    if (device_error_ != 0 && !urgent) return;
+    if (device_error_ != 0 && !urgent) return lazy_write_due_.reset();
     if (!urgent && !lazy_write_due_) lazy_write_due_ = now + config_.settings.lazy_write;
     if (!urgent && now < *lazy_write_due_) return;
     lazy_write_due_.reset();
@@ -110,7 +111,8 @@ void MirrorLogCore::fail_flushes(int error, Effects& effects) {
         const std::uint64_t through = value_of(durable_, member);
         const Member* origin = state_->member(member);
         if (origin == nullptr || through >= wanted) continue;
-        if (member != self_) confirm.confirmations.push_back({member, origin->token, through, -error});
+        if (member != self_ && !origin->legacy)
+            confirm.confirmations.push_back({member, origin->token, through, -error});
         // The next FLUSH tries again.
         wanted = through;
     }
@@ -122,6 +124,7 @@ void MirrorLogCore::refuse_flushes(int error, Effects& effects) {
     flush_failed_ = true;
     for (const WaitingFlush& flush : std::exchange(flushes_, {}))
         refuse(flush.request, error, effects);
+    fail_legacy_flushes(error, effects);
 }
 
 /// Tells originators that count on this member how far their ops are applied, and on the device.
@@ -132,11 +135,11 @@ void MirrorLogCore::send_confirmations(Effects& effects) {
         if (member == self_) continue;
         const Member* origin = state_->member(member);
         const Member* confirmer = state_->confirmer_of(member);
-        if (origin == nullptr || confirmer == nullptr || confirmer->id != self_) continue;
+        if (origin == nullptr || origin->legacy || confirmer == nullptr || confirmer->id != self_) continue;
         std::uint64_t& sent = sent_confirm_[member];
         if (sent >= wanted) continue;
         std::uint64_t through = state_->applied_through(*origin);
-        if (is_server() && args_.disk_log) through = std::min(through, value_of(durable_, member));
+        if (writes_device()) through = std::min(through, value_of(durable_, member));
         if (through <= sent) continue;
         sent = through;
         confirm.confirmations.push_back({member, origin->token, through, 0});
@@ -162,7 +165,7 @@ void MirrorLogCore::update_confirmed() {
     CMIRROR_INVARIANT(self != nullptr);
     std::uint64_t through = state_->applied_through(*self);
     if (state_->confirmer_of(self_) != nullptr) through = std::min(through, confirmed_by_other_);
-    if (is_server() && args_.disk_log) through = std::min(through, value_of(durable_, self_));
+    if (writes_device()) through = std::min(through, value_of(durable_, self_));
     confirmed_ = std::max(confirmed_, through);
     failures_.erase(failures_.begin(), failures_.lower_bound(confirmed_));
 }
@@ -171,7 +174,7 @@ void MirrorLogCore::answer_flushes(Effects& effects) {
     std::vector<WaitingFlush> waiting;
     waiting.swap(flushes_);
     for (const WaitingFlush& flush : waiting) {
-        if (flush.need <= confirmed_)
+        if (flush.need <= confirmed_ && legacy_flushed(flush.legacy_need))
             reply(flush.request, {}, effects);
         else
             flushes_.push_back(flush);
@@ -181,7 +184,7 @@ void MirrorLogCore::answer_flushes(Effects& effects) {
 /// Another member became the server: what it has not confirmed is confirmed by whoever does that now.
 void MirrorLogCore::server_changed(Effects& effects) {
     const Member* server = state_->server();
-    const MemberId now_server = server == nullptr ? MemberId{} : server->id;
+    const MemberId now_server = server == nullptr || state_->legacy_serves() ? MemberId{} : server->id;
     if (now_server == last_server_) return;
     last_server_ = now_server;
     sent_confirm_.clear();

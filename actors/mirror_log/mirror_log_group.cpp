@@ -87,6 +87,7 @@ void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effect
         take_standing(std::get<GroupDelivery>(event).sender, *standing, effects);
     }
     if (!in_group_) return;
+    start_beside_legacy(now, effects);
     // Members that came after us can only have a state that came through here: the oldest one starts it.
     if (!applying_ && !founding_ && older_.empty()) {
         say(LogLevel::warning, "every member that had the state is gone", effects);
@@ -108,6 +109,7 @@ void MirrorLogCore::follow_nodes(const Membership& membership, Instant now) {
 
 /// One event of the total order, on a state that has seen all before it.
 void MirrorLogCore::apply(const GroupEvent& event, Instant now, Effects& effects) {
+    if (mistaken_for_legacy(event, effects)) return;
     StateChanges changes;
     std::optional<std::uint64_t> own_end;
     if (const auto* membership = std::get_if<Membership>(&event)) {
@@ -166,9 +168,10 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
     } else if (const auto* valid = std::get_if<Valid>(&delivery.message)) {
         const Member* member = state_->member(sender);
         if (member == nullptr || member->token != valid->token) return;
+        const bool known = founding_ || state_->knows(member->owner());
         state_->became_valid(sender);
         sent_confirm_.clear();
-        if (sender == self_ && valid->token == token_) became_valid(now, effects);
+        if (sender == self_ && valid->token == token_) became_valid(known, now, effects);
     } else if (const auto* confirm = std::get_if<Confirm>(&delivery.message)) {
         if (valid_) take_confirm(sender, *confirm, effects);
     } else if (const auto* begin = std::get_if<StateBegin>(&delivery.message)) {
@@ -181,6 +184,9 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
     } else if (const auto* chunk = std::get_if<StateChunk>(&delivery.message)) {
         if (sender == self_ && sender_) sender_->delivered(*chunk, effects);
         if (sender_ && sender_->done()) sender_.reset();
+    } else if (const auto* frame = std::get_if<LegacyFrame>(&delivery.message)) {
+        state_->legacy_frame(sender, *frame, changes);
+        if (valid_ && state_->member(sender) != nullptr) heard_legacy(sender, *frame, effects);
     } else if (const auto* digest = std::get_if<StateDigest>(&delivery.message)) {
         compare_digest(sender, *digest, effects);
     }

@@ -24,6 +24,7 @@ void MirrorLogCore::entered_group(const Membership& membership, Instant now, Eff
     group_ = membership.members;
     for (const MemberId member : membership.members)
         if (member != self_) older_.insert(member);
+    legacy_.at_join.assign(older_.begin(), older_.end());
     found_alone_ = older_.empty();
     if (found_alone_)
         found(now, effects);
@@ -71,12 +72,14 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
             state_->start_from(image->words, image->region_count, nosync && first_start);
         else
             state_->start(nosync && first_start);
+        if (!first_start) state_->assume_all_reached();
     }
     if (image != nullptr) writer_.everything_changed(args_.region_count);
     merged_ = true;
     applying_ = true;
     for (const MemberId member : group_)
         state_->joined(member);
+    introduce_legacy(effects);
     say(LogLevel::notice,
         "started alone" + std::string(kept || from_file ? ", as it was left" : "") + ": " +
             std::to_string(state_->sync().count()) + " of " + std::to_string(args_.region_count) + " regions in sync",
@@ -88,12 +91,15 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
         apply(event, now, effects);
 }
 
-// Until the state is here only what brings it counts; what is delivered behind its point is kept.
+// Until the state is here only what brings it counts; what is delivered behind its point is kept, and all since the
+// join, should a legacy member give the state.
 void MirrorLogCore::await_state(const GroupEvent& event, Instant now, Effects& effects) {
     const auto* delivery = std::get_if<GroupDelivery>(&event);
     if (delivery != nullptr && !founding_) {
+        await_legacy(*delivery);
         if (const auto* begin = std::get_if<StateBegin>(&delivery->message)) {
             backlog_.clear();
+            legacy_.backlog_whole = false;
             receiver_.emplace(delivery->sender, begin->transfer, state_size_max(args_.region_count));
             return;
         }
@@ -102,7 +108,7 @@ void MirrorLogCore::await_state(const GroupEvent& event, Instant now, Effects& e
         // A member that started the state anew does not know of us yet.
         if (std::holds_alternative<Valid>(delivery->message) && !receiver_) introduce(effects);
     }
-    if (!receiver_ && !founding_) return;
+    if (!receiver_ && !founding_ && !legacy_.backlog_whole) return;
     if (backlog_.size() < backlog_max) return backlog_.push_back(event);
     say(LogLevel::warning, "too much happened while the state was on its way: joining again", effects);
     rejoin(effects);
@@ -159,50 +165,6 @@ void MirrorLogCore::lose_state(Instant, Effects&) {
     state_.reset();
     receiver_.reset();
     backlog_.clear();
-}
-
-/// From here on this member counts.
-void MirrorLogCore::became_valid(Instant now, Effects& effects) {
-    valid_ = true;
-    founding_ = false;
-    last_server_ = {};
-    // What came with the state may still wait for its confirmation, by whoever confirmed until now.
-    for (const Member& member : state_->members())
-        if (member.valid && member.id != self_) to_confirm_[member.id] = member.next_seq;
-    say_again(now, effects);
-    say(LogLevel::notice, "joined, with " + std::to_string(state_->members().size()) + " member(s)", effects);
-    for (const KernelRequest& request : std::exchange(resume_requests_, {}))
-        reply(request, {}, effects);
-    kept_.reset();
-    if (past_presuspend_) outbox_.add({OpKind::presuspend, 0, 1});
-    enter(past_presuspend_ ? LifeState::presuspended : LifeState::active, now, effects);
-    outbox_.send(effects, now);
-}
-
-/// What this kernel has marked and reported belongs to the state that was joined, whatever that knew of it.
-void MirrorLogCore::say_again(Instant now, Effects& effects) {
-    const bool knows_own_marks = !reconnected_ || resumed_before_ || kept_;
-    if (knows_own_marks) {
-        const std::set<RegionNumber> theirs = state_->marks().of(owner());
-        for (const RegionNumber region : theirs)
-            if (!my_marks_.contains(region)) outbox_.add({OpKind::clear, region, 1});
-    } else {
-        need_ = outbox_.add({OpKind::marked_unknown, 0, 1}) + 1;
-    }
-    for (const RegionNumber region : my_marks_)
-        need_ = outbox_.add({OpKind::mark, region, 1}) + 1;
-    // Whatever the state says: the copy is under way.
-    if (const auto copying = recovery_.current())
-        if (state_->grants().granted_to(*copying) != owner()) outbox_.add({OpKind::copying, *copying, 1});
-    std::map<std::uint64_t, RegionNumber> failures;
-    failures.swap(failures_);
-    for (const auto& [seq, region] : failures) {
-        failures_[outbox_.next_seq()] = region;
-        need_ = outbox_.add({OpKind::failed, region, 1}) + 1;
-    }
-    for (WaitingFlush& flush : flushes_)
-        flush.need = need_;
-    outbox_.send(effects, now);
 }
 
 /// The server gives joiners the state, again if an earlier server went away.

@@ -12,9 +12,10 @@ KeptIdentity MirrorLogCore::kept_identity() const {
 /// The kernel created the log again: what an earlier daemon kept of it tells what the kernel has marked.
 void MirrorLogCore::take_kept(Effects& effects) {
     auto kept = std::exchange(config_.kept, std::nullopt);
+    // A PRESUSPEND that came while no daemon was there is lost.
+    may_be_presuspended_ = reconnected_;
     const bool usable = reconnected_ && kept && kept->identity == kept_identity();
     if (!usable) {
-        may_be_presuspended_ = reconnected_;
         if (reconnected_)
             say(LogLevel::warning,
                 "was created again by its kernel and has no state file: every region counts as marked until the mirror "

@@ -33,6 +33,10 @@ void MirrorLogCore::start_merge(const Membership& membership, Effects& effects) 
     }
     // Who joins later has nothing to say.
     merging_->expected = {membership.members.begin(), membership.members.end()};
+    // A legacy member knows no standings.
+    if (state_)
+        for (const Member& member : state_->members())
+            if (member.legacy) merging_->expected.erase(member.id);
     merging_->standings.clear();
     const bool was_quorate = !lost_quorum_;
     effects.emplace_back(

@@ -27,7 +27,7 @@ bool MirrorLogCore::hand_out(const KernelRequest& request, Instant now, Effects&
 }
 
 void MirrorLogCore::ask_for_work(Instant now, Effects& effects) {
-    if (asked_ || state_->sync().all()) return;
+    if (asked_ || state_->sync().all() || mixed()) return;
     asked_ = true;
     outbox_.add({OpKind::want_work, 0, recovery_.run_length()});
     ++rounds_;
@@ -77,6 +77,7 @@ void MirrorLogCore::react(StateChanges& changes, std::optional<std::uint64_t> ow
     for (const Run& run : changes.granted) {
         if (run.owner != owner()) continue;
         asked_ = false;
+        legacy_.work_asked = false;
         if (life_ != LifeState::active) continue;
         // The grant counts once another member knows of it. Where another's message brought it, only a confirmation of
         // something that we send now tells.
@@ -91,12 +92,27 @@ void MirrorLogCore::react(StateChanges& changes, std::optional<std::uint64_t> ow
     for (const Owner who : changes.nothing_to_do) {
         if (who != owner()) continue;
         asked_ = false;
+        if (work_waits_for_legacy()) continue;
         if (recovery_.left(state_->grants(), owner()) == 0 && !recovery_.current()) answer_no_work(effects);
     }
     for (const RegionNumber region : changes.preferred)
         recovery_.prefer(region);
-    for (const RegionNumber region : changes.waited_for)
-        give_back(region, now, effects);
+    for (const RegionNumber region : changes.waited_for) {
+        // A kernel that waits for just this one has it as good as started.
+        const bool due = !work_.empty() && recovery_.upcoming(state_->grants(), owner()) == region;
+        if (!due) give_back(region, now, effects);
+    }
+    if (changes.legacy_came) {
+        say(LogLevel::notice,
+            "a legacy member is there: one region is recovered at a time, and clears are not held back", effects);
+        cool(warm_.take_all());
+        give_back_all(now, effects);
+    }
+    if (changes.legacy_gone) {
+        say(LogLevel::notice, "the last legacy member is gone", effects);
+        legacy_.work_asked = false;
+        if (!work_.empty() && quorate()) ask_for_work(now, effects);
+    }
     std::vector<RegionNumber> cold;
     for (const RegionNumber region : changes.wanted)
         if (warm_.contains(region)) cold.push_back(region);

@@ -90,7 +90,9 @@ void MirrorLogCore::serve_remote_recovering(const KernelRequest& request, Instan
     if (!state_->sync().test(region)) {
         const bool in_hand = state_->wanted(region) || state_->grants().run_of(region) != nullptr;
         recovering = in_hand || !state_->fell_out_later(region);
-        if (recovering && !state_->prioritised(region) && recovery_.current() != region) {
+        if (recovering && mixed()) {
+            prioritise_for_legacy(region, effects);
+        } else if (recovering && !state_->prioritised(region) && recovery_.current() != region) {
             outbox_.add({OpKind::prioritise, region, 1});
             outbox_.send(effects, now);
         }
@@ -98,24 +100,28 @@ void MirrorLogCore::serve_remote_recovering(const KernelRequest& request, Instan
     // Past a PRESUSPEND that an earlier daemon did not hand down it must be 0 for good; that is safe at any time, as a
     // MARK waits for the recovery as well (design.md, rule 10).
     if (may_be_presuspended_ && recovering && ++recovering_told_ > recovering_told_max) recovering = false;
-    hint_.answered_recovering(region, recovering);
+    hint_.answered_recovering(region, recovering, now);
     reply(request, FlagAndRegion{recovering, hint}, effects);
 }
 
 void MirrorLogCore::mark(RegionNumber region) {
     warm_.remove(region);
+    note_for_legacy(RequestType::mark_region, region);
     keeper_.marked(region);
     if (!my_marks_.insert(region).second) return;
     need_ = outbox_.add({OpKind::mark, region, 1}) + 1;
 }
 
 void MirrorLogCore::clear(RegionNumber region, Instant now) {
+    note_for_legacy(RequestType::clear_region, region);
     keeper_.cleared(region);
     if (!my_marks_.contains(region)) {
-        if (!state_->clean().test(region)) outbox_.add({OpKind::clear, region, 1});
+        if (state_->clean().test(region)) return;
+        outbox_.add({OpKind::clear, region, 1});
+        note_for_legacy(RequestType::clear_region, region);
         return;
     }
-    const bool may_stay_warm = life_ == LifeState::active && quorate() && !state_->wanted(region) &&
+    const bool may_stay_warm = life_ == LifeState::active && quorate() && !mixed() && !state_->wanted(region) &&
                                state_->grants().run_of(region) == nullptr && state_->sync().test(region);
     if (!may_stay_warm) {
         send_clear(region);
@@ -140,7 +146,9 @@ void MirrorLogCore::serve_flush(const KernelRequest& request, Instant now, Effec
     if (const auto* list = std::get_if<RegionList>(&request.payload))
         for (const RegionNumber region : *list)
             mark(region);
-    if (need_ <= confirmed_) return reply(request, {}, effects);
+    say_to_legacy(effects);
+    flush_legacy(effects);
+    if (need_ <= confirmed_ && legacy_flushed(legacy_.flush_sent)) return reply(request, {}, effects);
     // An earlier FLUSH of the same marks failed: whoever confirms is asked to try again.
     const bool nothing_under_way = !outbox_.has_unsent() && !outbox_.has_undelivered() && flushes_.empty();
     if (nothing_under_way || flush_failed_) need_ = outbox_.add({OpKind::confirm, 0, 1}) + 1;
@@ -149,12 +157,14 @@ void MirrorLogCore::serve_flush(const KernelRequest& request, Instant now, Effec
         ++rounds_;
         outbox_.send(effects, now);
     }
-    flushes_.push_back({request, need_});
+    flushes_.push_back({request, need_, legacy_.flush_sent});
 }
 
 void MirrorLogCore::serve_set_sync(const KernelRequest& request, Instant now, Effects& effects) {
     const auto& [region, in_sync] = std::get<RegionSync>(request.payload);
     const bool current = recovery_.ended(region, now);
+    // Should the kernel ask for no more, the rest of the run is not kept from others.
+    if (current && recovery_.left(state_->grants(), owner()) > 0) grant_idle_since_ = now;
     if (in_sync) {
         recovered_here_ += current ? 1U : 0U;
         outbox_.add({OpKind::recovered, region, 1});
@@ -163,6 +173,7 @@ void MirrorLogCore::serve_set_sync(const KernelRequest& request, Instant now, Ef
     }
     failures_[outbox_.next_seq()] = region;
     need_ = outbox_.add({OpKind::failed, region, 1}) + 1;
+    note_for_legacy(RequestType::set_region_sync, region);
     serve_flush(request, now, effects);
 }
 

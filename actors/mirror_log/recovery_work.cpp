@@ -8,26 +8,24 @@ bool RecoveryWork::startable(RegionNumber region) const {
     return current_ != region && !finished_.contains(region);
 }
 
-std::optional<RegionNumber> RecoveryWork::next(const GrantTable& grants, Owner owner, Instant now) {
+std::optional<RegionNumber> RecoveryWork::upcoming(const GrantTable& grants, Owner owner) const {
     if (current_) return current_;
-    while (!preferred_.empty()) {
-        const RegionNumber region = preferred_.front();
-        preferred_.pop_front();
-        if (grants.granted_to(region) != owner || !startable(region)) continue;
-        current_ = region;
-        started_ = now;
-        return current_;
-    }
+    for (const RegionNumber region : preferred_)
+        if (grants.granted_to(region) == owner && startable(region)) return region;
     for (const auto& [first, run] : grants.runs()) {
         if (run.owner != owner) continue;
-        for (RegionNumber region = first; region < run.end(); ++region) {
-            if (!startable(region)) continue;
-            current_ = region;
-            started_ = now;
-            return current_;
-        }
+        for (RegionNumber region = first; region < run.end(); ++region)
+            if (startable(region)) return region;
     }
     return std::nullopt;
+}
+
+std::optional<RegionNumber> RecoveryWork::next(const GrantTable& grants, Owner owner, Instant now) {
+    if (current_) return current_;
+    current_ = upcoming(grants, owner);
+    std::erase_if(preferred_, [&](RegionNumber region) { return current_ == region || !startable(region); });
+    if (current_) started_ = now;
+    return current_;
 }
 
 std::uint64_t RecoveryWork::left(const GrantTable& grants, Owner owner) const {

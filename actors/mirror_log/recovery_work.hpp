@@ -27,6 +27,8 @@ class RecoveryWork {
     /// The region to hand to the kernel: the current one, else the lowest of this owner's grants that is neither done
     /// nor given back; it becomes the current one.
     std::optional<RegionNumber> next(const GrantTable& grants, Owner owner, Instant now);
+    /// What next() would give.
+    std::optional<RegionNumber> upcoming(const GrantTable& grants, Owner owner) const;
     /// Regions granted to the owner that next() could still give, without the current one.
     std::uint64_t left(const GrantTable& grants, Owner owner) const;
 

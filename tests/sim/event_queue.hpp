@@ -10,7 +10,10 @@
 namespace cmirror::sim {
 
 using Instant = std::chrono::nanoseconds;
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""us;
+using std::chrono_literals::operator""min;
 
 /// Earliest first; what is due at the same time, in the order in which it was added.
 class EventQueue {

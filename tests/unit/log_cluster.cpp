@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "messages/invariant.hpp"
+#include "messages/wire_cluster.hpp"
 #include "messages/wire_disk.hpp"
 #include "messages/wire_state_file.hpp"
 
@@ -77,9 +78,19 @@ std::optional<KernelReply> LogCluster::reply_to(NodeId id, std::uint32_t seq) co
 
 bool LogCluster::step(NodeId id) {
     Node& node = *nodes_.at(id);
-    if (node.inbox.empty() || !node.core) return false;
+    if (node.inbox.empty() || (!node.core && !node.legacy)) return false;
     auto event = std::move(node.inbox.front());
     node.inbox.pop_front();
+    if (node.legacy) {
+        if (auto* membership = std::get_if<Membership>(&event)) {
+            node.legacy->membership(*membership);
+        } else {
+            const auto& [sender, message] = std::get<1>(event);
+            node.legacy->delivered(sender, pack_cluster_message(message, *Uuid::from_text("LVM-test")));
+        }
+        collect_legacy(id);
+        return true;
+    }
     Effects effects;
     if (auto* membership = std::get_if<Membership>(&event))
         node.core->membership(*membership, now, effects);
@@ -183,9 +194,7 @@ void LogCluster::carry_out(Node& node, Effects& effects) {
                 --drop_next[node.id];
                 continue;
             }
-            for (auto& [id, other] : nodes_)
-                if (other->joined && other->side == node.side)
-                    other->inbox.emplace_back(std::pair(node.member(), send->message));
+            multicast(node, send->message);
         } else if (std::holds_alternative<OpenEffect>(effect)) {
             if (device.open_error != 0)
                 node.core->device_opened(Failure<DeviceError>(DeviceError{device.open_error, "no"}), now, more);
@@ -205,6 +214,51 @@ void LogCluster::carry_out(Node& node, Effects& effects) {
         carry_out(node, more);
     }
     effects.clear();
+}
+
+void LogCluster::multicast(Node& node, const ClusterMessage& message) {
+    spoken.emplace_back(node.id, message);
+    for (auto& [id, other] : nodes_)
+        if (other->joined && other->side == node.side) other->inbox.emplace_back(std::pair(node.member(), message));
+}
+
+test::LegacyMember& LogCluster::join_legacy(NodeId id, std::uint64_t region_count) {
+    auto node = std::make_unique<Node>();
+    node->id = id;
+    node->process = next_process_++;
+    node->legacy = std::make_unique<test::LegacyMember>(*Uuid::from_text("LVM-test"), id, region_count);
+    node->joined = true;
+    nodes_[id] = std::move(node);
+    if (std::find(ring.begin(), ring.end(), id) == ring.end()) {
+        ring.push_back(id);
+        ++next_ring_;
+    }
+    tell_quorum();
+    change({}, {{nodes_[id]->member(), ChangeReason::join}});
+    return *nodes_[id]->legacy;
+}
+
+void LogCluster::leave_legacy(NodeId id) {
+    Node& node = *nodes_.at(id);
+    node.legacy->request(RequestType::postsuspend);
+    collect_legacy(id);
+    settle();
+    node.joined = false;
+    node.inbox.clear();
+    change({{node.member(), ChangeReason::leave}}, {});
+    node.legacy.reset();
+    settle();
+}
+
+void LogCluster::collect_legacy(NodeId id) {
+    Node& node = *nodes_.at(id);
+    for (const auto& frame : node.legacy->take_sent()) {
+        if (drop_next[id] > 0) {
+            --drop_next[id];
+            continue;
+        }
+        multicast(node, *unpack_cluster_message(frame, *Uuid::from_text("LVM-test")));
+    }
 }
 
 std::vector<MemberId> LogCluster::members(int side) const {
@@ -242,6 +296,7 @@ void LogCluster::lose(const std::vector<NodeId>& ids, ChangeReason reason) {
         if (node.joined) left.push_back({node.member(), reason});
         node.joined = false;
         node.core.reset();
+        node.legacy.reset();
         node.inbox.clear();
         node.wake.reset();
         if (reason == ChangeReason::node_down) std::erase(ring, id);
@@ -303,26 +358,81 @@ void LogCluster::crash(NodeId id) {
     lose({id}, ChangeReason::node_down);
 }
 
-LogCluster::Node& LogCluster::restart(NodeId id, bool new_boot) {
-    const Luid luid = nodes_.at(id)->luid;
+LogCluster::Node& LogCluster::revive(NodeId id, bool new_boot, std::optional<Luid> luid) {
+    const Luid usual = nodes_.at(id)->luid + (new_boot ? 0x100 : 0);
     const BootId boot = nodes_.at(id)->boot;
     const std::vector<std::byte> state_file = nodes_.at(id)->state_file;
     Node& node = add(id);
-    if (new_boot) {
-        node.luid = luid + 0x100;
-    } else {
-        node.luid = luid;
-        node.boot = boot;
-    }
+    node.luid = luid.value_or(usual);
+    if (!new_boot) node.boot = boot;
     LogConfig config{*Uuid::from_text("LVM-test"), node.luid, node.boot, id * 7919U + node.process, {}, settings_};
     if (!new_boot && !lose_state_files) {
         if (auto kept = unpack_state_file(state_file)) config.kept = std::move(*kept);
     }
     node.core = std::make_unique<MirrorLogCore>(config);
     if (!views_come_late) tell_quorum();
+    return node;
+}
+
+LogCluster::Node& LogCluster::restart(NodeId id, bool new_boot) {
+    Node& node = revive(id, new_boot);
     call(id, RequestType::ctr, ConstructorText{arguments_, !new_boot});
     call(id, RequestType::resume);
     return node;
+}
+
+LogCluster::Node& LogCluster::reload(NodeId id) {
+    Node& node = *nodes_.at(id);
+    call(id, RequestType::presuspend);
+    call(id, RequestType::postsuspend);
+    node.old_core = std::move(node.core);
+    node.old_luid = node.luid;
+    node.luid += 0x100;
+    node.wake.reset();
+    LogConfig config{*Uuid::from_text("LVM-test"), node.luid, node.boot, id * 7919U + next_process_, {}, settings_};
+    node.core = std::make_unique<MirrorLogCore>(config);
+    tell_quorum();
+    call(id, RequestType::ctr, ConstructorText{arguments_, false});
+    call(id, RequestType::resume);
+    return node;
+}
+
+std::optional<KernelReply> LogCluster::call_old(NodeId id, RequestType type, RequestPayload payload) {
+    Node& node = *nodes_.at(id);
+    KernelRequest request{next_seq_++, type, 2, node.old_luid, *Uuid::from_text("LVM-test"), std::move(payload)};
+    Effects effects;
+    node.old_core->request(request, now, effects);
+    carry_out(node, effects);
+    settle();
+    return reply_to(id, request.seq);
+}
+
+void LogCluster::prove_gone(NodeId teller, NodeId gone) {
+    Effects effects;
+    nodes_.at(teller)->core->node_gone(gone, now, effects);
+    carry_out(*nodes_.at(teller), effects);
+    settle();
+}
+
+void LogCluster::lose_cluster(NodeId id) {
+    Node& node = *nodes_.at(id);
+    const MemberId gone = node.member();
+    node.joined = false;
+    node.inbox.clear();
+    node.process = next_process_++;
+    change({{gone, ChangeReason::process_down}}, {});
+    Effects effects;
+    node.core->cluster_lost(now, effects);
+    carry_out(node, effects);
+}
+
+void LogCluster::regain_cluster(NodeId id) {
+    Node& node = *nodes_.at(id);
+    // Who was leaving has nothing to rejoin.
+    node.joined = node.core->life() == LifeState::joining;
+    tell_quorum();
+    if (node.joined) change({}, {{node.member(), ChangeReason::join}});
+    settle();
 }
 
 RegionList LogCluster::regions(std::initializer_list<RegionNumber> list) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/mirror_log/mirror_log_core.hpp"
+#include "tests/support/legacy_member.hpp"
 
 namespace cmirror::mirror_log {
 
@@ -33,6 +34,11 @@ class LogCluster {
         BootId boot{};
         std::uint32_t process = 0;
         std::unique_ptr<MirrorLogCore> core;
+        /// The instance that reload() replaced; its kernel may still ask it something.
+        std::unique_ptr<MirrorLogCore> old_core;
+        Luid old_luid = 0;
+        /// In place of a core: a member that speaks the field's protocol alone.
+        std::unique_ptr<test::LegacyMember> legacy;
         std::vector<KernelReply> replies;
         std::vector<std::string> lines;
         std::optional<Instant> wake;
@@ -57,6 +63,18 @@ class LogCluster {
     /// CTR, RESUME and everything that follows until nothing is under way.
     Node& start(NodeId id);
 
+    /// A legacy member joins; deliver with settle().
+    test::LegacyMember& join_legacy(NodeId id, std::uint64_t region_count);
+    /// POSTSUSPEND, its delivery, and the leave.
+    void leave_legacy(NodeId id);
+    test::LegacyMember& legacy(NodeId id) { return *nodes_.at(id)->legacy; }
+    /// Multicasts what the legacy member wants to say.
+    void collect_legacy(NodeId id);
+    /// Multicasts the frame in the name of a node that has joined.
+    void say_for(NodeId id, const LegacyFrame& frame) { multicast(*nodes_.at(id), frame); }
+    /// Everything that was multicast, in order.
+    std::vector<std::pair<NodeId, ClusterMessage>> spoken;
+
     /// Hands a request in; its seq is returned. Nothing is delivered.
     std::uint32_t ask(NodeId id, RequestType type, RequestPayload payload = {});
     /// ask(), deliver everything, and the reply if it has come.
@@ -76,6 +94,18 @@ class LogCluster {
     void crash(NodeId id);
     /// A new daemon on the node, after kill() (same boot) or crash() (new boot, new luid).
     Node& restart(NodeId id, bool new_boot);
+    /// As restart(), up to where the kernel first asks the new daemon; `luid` of the instance, if not the usual one.
+    Node& revive(NodeId id, bool new_boot, std::optional<Luid> luid = std::nullopt);
+    /// CTR(new), PRESUSPEND(old), POSTSUSPEND(old), RESUME(new): the old instance stays until its DTR.
+    Node& reload(NodeId id);
+    /// Hands a request of the instance that reload() replaced in, delivers everything; the reply if it has come.
+    std::optional<KernelReply> call_old(NodeId id, RequestType type, RequestPayload payload = {});
+    /// Someone proves to the daemon of node `teller` that node `gone` writes no more.
+    void prove_gone(NodeId teller, NodeId gone);
+    /// Corosync goes away under this node's daemon; the others see its process go. Nothing is delivered yet.
+    void lose_cluster(NodeId id);
+    /// Corosync is back, and the daemon's group connection with it.
+    void regain_cluster(NodeId id);
     /// What a daemon that dies leaves in its state file is lost with it.
     bool lose_state_files = false;
     /// A daemon that starts hears of the ring only when the test says so (set_quorum).
@@ -104,6 +134,7 @@ class LogCluster {
   private:
     void carry_out(Node& node, Effects& effects);
     void change(const std::vector<MemberChange>& left, const std::vector<MemberChange>& joined);
+    void multicast(Node& node, const ClusterMessage& message);
     void do_write(Node& node, WriteEffect& write);
     void tell_quorum();
     std::vector<MemberId> members(int side) const;

@@ -118,6 +118,8 @@ TEST_F(Kept, suspend_goes_on_where_it_was) {
 
 TEST_F(Kept, lost_suspend_ends_without_a_file) {
     cluster->start(1);
+    // Keeps the state: no region was ever in sync.
+    cluster->start(2);
     call(R::presuspend);
     cluster->lose_state_files = true;
     restart_daemon();

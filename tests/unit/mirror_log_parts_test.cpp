@@ -37,13 +37,25 @@ TEST(HintTrackerTests, proof_of_a_low_hint_is_not_believed_while_a_higher_one_ma
     EXPECT_EQ(hint.highest(), 5U);
 }
 
-TEST(HintTrackerTests, write_that_was_let_pass_may_pass_until_it_is_held_back) {
+TEST(HintTrackerTests, write_that_was_let_pass_may_pass_until_writes_were_held_back_for_a_while) {
     HintTracker hint{70};
     hint.resumed();
-    hint.answered_recovering(7, false);
+    hint.answered_recovering(7, false, 100s);
     EXPECT_TRUE(hint.writes_may_pass(7));
-    hint.answered_recovering(7, true);
+    hint.answered_recovering(7, true, 101s);
+    EXPECT_TRUE(hint.writes_may_pass(7));
+    hint.answered_recovering(7, true, 107s);
     EXPECT_FALSE(hint.writes_may_pass(7));
+}
+
+TEST(HintTrackerTests, write_that_was_let_pass_may_have_waited_for_the_group) {
+    HintTracker hint{70};
+    hint.resumed();
+    hint.answered_recovering(7, false, 100s);
+    hint.answered_recovering(7, true, 101s);
+    hint.interrupted(120s);
+    hint.answered_recovering(7, true, 121s);
+    EXPECT_TRUE(hint.writes_may_pass(7));
 }
 
 TEST(WarmMarksTests, oldest_makes_room) {

@@ -154,6 +154,14 @@ TEST_F(Group, run_returns_at_presuspend_and_another_gets_it) {
     EXPECT_EQ(pair(2, R::get_resync_work).region, 0U);
 }
 
+TEST_F(Group, rest_of_a_run_is_given_back_when_the_kernel_asks_for_no_more) {
+    start({1, 2});
+    recover(1, pair(1, R::get_resync_work).region);
+    cluster->advance(10s);
+    EXPECT_TRUE(state(1).grants().empty());
+    EXPECT_EQ(pair(2, R::get_resync_work), (FlagAndRegion{1, 1}));
+}
+
 TEST_F(Group, grant_that_the_kernel_does_not_ask_for_is_given_back) {
     start({1, 2});
     recover_all(1);

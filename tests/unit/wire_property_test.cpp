@@ -26,7 +26,7 @@ Bytes any_bytes(std::size_t size_max) {
 }
 
 Op any_op() {
-    const auto kind = static_cast<OpKind>(*rc::gen::inRange(1, 16));
+    const auto kind = static_cast<OpKind>(*rc::gen::inRange(1, 18));
     const auto region = any<std::uint64_t>() >> (kind == OpKind::node_gone ? 32U : 1U);
     const auto count = *rc::gen::inRange<std::uint64_t>(1, 1U << 20U);
     return {kind, region, count};

@@ -1,0 +1,93 @@
+// Joining beside legacy members, and giving them the state (design.md, "Mixed clusters").
+#include <algorithm>
+
+#include "actors/mirror_log/mirror_log_core.hpp"
+#include "messages/legacy_frame.hpp"
+
+namespace cmirror::mirror_log {
+
+/// What is delivered before the state is here: who is legacy, and the checkpoint that one of them sends.
+void MirrorLogCore::await_legacy(const GroupDelivery& delivery) {
+    const auto* frame = std::get_if<LegacyFrame>(&delivery.message);
+    if (frame == nullptr) {
+        legacy_.ours_heard.insert(delivery.sender);
+        return;
+    }
+    if (legacy_.ours_heard.contains(delivery.sender)) return;
+    legacy_.legacy_heard.insert(delivery.sender);
+    if (frame->type != legacy_checkpoint_ready || frame->originator != self_.node || legacy_.checkpoint) return;
+    if (auto checkpoint = unpack_legacy_checkpoint(frame->data, args_.region_count))
+        legacy_.checkpoint = std::move(*checkpoint);
+}
+
+/// A legacy checkpoint counts when no member of ours can have the state: every older one has spoken as a legacy one,
+/// or has said nothing for a time.
+void MirrorLogCore::start_beside_legacy(Instant now, Effects& effects) {
+    if (applying_ || founding_ || receiver_ || !legacy_.checkpoint) return;
+    bool silent = false;
+    for (const MemberId member : older_) {
+        if (legacy_.ours_heard.contains(member)) return;
+        silent = silent || !legacy_.legacy_heard.contains(member);
+    }
+    if (silent) {
+        if (!legacy_.due) legacy_.due = now + config_.settings.merge_wait;
+        if (now < *legacy_.due) return;
+    }
+    // A transfer from one of ours that broke off has taken the place of what came before it.
+    if (!legacy_.backlog_whole) return rejoin(effects);
+    founding_ = true;
+    applying_ = true;
+    legacy_.due.reset();
+    state_.emplace(args_.region_count);
+    state_->start_legacy(*legacy_.checkpoint, legacy_.at_join);
+    state_->joined(self_);
+    merged_ = !device_ready();
+    say(LogLevel::notice,
+        "joined legacy members; " + std::to_string(state_->sync().count()) + " of " +
+            std::to_string(args_.region_count) + " regions in sync",
+        effects);
+    for (const GroupEvent& event : std::exchange(backlog_, {}))
+        if (applying_) apply(event, now, effects);
+    if (applying_) effects.emplace_back(SendEffect{Valid{token_}});
+}
+
+/// Members that spoke in the field's words before this one started the state.
+void MirrorLogCore::introduce_legacy(Effects& effects) {
+    StateChanges changes;
+    for (const MemberId member : legacy_.legacy_heard)
+        state_->legacy_frame(member, legacy_request(RequestType::resume, 0, {}), changes);
+    if (!legacy_.legacy_heard.empty()) say(LogLevel::notice, "legacy members wait for the state", effects);
+}
+
+/// One of ours that was taken for a legacy member has spoken: what it knows is more than a checkpoint says.
+bool MirrorLogCore::mistaken_for_legacy(const GroupEvent& event, Effects& effects) {
+    const auto* delivery = std::get_if<GroupDelivery>(&event);
+    if (delivery == nullptr || std::holds_alternative<LegacyFrame>(delivery->message)) return false;
+    const Member* member = state_->member(delivery->sender);
+    if (member == nullptr || !member->legacy) return false;
+    say(LogLevel::notice, "node " + std::to_string(delivery->sender.node) + " has the whole state: joining again",
+        effects);
+    rejoin(effects);
+    return true;
+}
+
+/// The lowest member of ours gives legacy joiners the copy as it was at their join, when every member of ours has told
+/// its marks since.
+void MirrorLogCore::send_checkpoints(Effects& effects) {
+    if (!is_server() || !quorate()) return;
+    const LegacyGroup& group = state_->legacy();
+    for (const auto& [id, checkpoint] : group.checkpoints) {
+        const Member* joiner = state_->member(id);
+        if (joiner == nullptr || !joiner->legacy || !state_->marks_told_to(*joiner)) continue;
+        if (!legacy_.checkpoints_sent.insert(id).second) continue;
+        LegacyFrame frame;
+        frame.originator = id.node;
+        frame.seq = self_.node;
+        frame.type = legacy_checkpoint_ready;
+        frame.data = pack_legacy_checkpoint(checkpoint, args_.region_count);
+        send_legacy(std::move(frame), effects);
+        say(LogLevel::notice, "gave legacy node " + std::to_string(id.node) + " the state", effects);
+    }
+}
+
+}  // namespace cmirror::mirror_log

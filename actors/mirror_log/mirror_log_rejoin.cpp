@@ -1,0 +1,61 @@
+// What a member that has become valid says of its kernel (design.md, rules 5 and 10).
+#include "actors/mirror_log/mirror_log_core.hpp"
+
+namespace cmirror::mirror_log {
+
+/// From here on this member counts.
+void MirrorLogCore::became_valid(bool known, Instant now, Effects& effects) {
+    valid_ = true;
+    founding_ = false;
+    last_server_ = {};
+    // What came with the state may still wait for its confirmation, by whoever confirmed until now.
+    for (const Member& member : state_->members())
+        if (member.valid && member.id != self_) to_confirm_[member.id] = member.next_seq;
+    hint_.interrupted(now);
+    say_again(known, now, effects);
+    say(LogLevel::notice, "joined, with " + std::to_string(state_->members().size()) + " member(s)", effects);
+    // What the kernel has cached as not in sync is known to others before it writes again.
+    for (const KernelRequest& request : std::exchange(resume_requests_, {})) {
+        if (failures_.empty())
+            reply(request, {}, effects);
+        else
+            flushes_.push_back({request, need_});
+    }
+    kept_.reset();
+    if (past_presuspend_) outbox_.add({OpKind::presuspend, 0, 1});
+    enter(past_presuspend_ ? LifeState::presuspended : LifeState::active, now, effects);
+    outbox_.send(effects, now);
+}
+
+/// What this kernel has marked and reported belongs to the state that was joined, whatever that knew of it. `known`: it
+/// is the state that this instance was part of before, or started itself; else others may have recovered meanwhile what
+/// this kernel wrote.
+void MirrorLogCore::say_again(bool known, Instant now, Effects& effects) {
+    // Regions that the kernel has cached as not in sync (spec/kernel.md): it said so, or their marks outlasted its
+    // suspend, whoever recovered them meanwhile.
+    std::set<RegionNumber> failed = std::exchange(left_marked_, {});
+    for (const auto& [seq, region] : std::exchange(failures_, {}))
+        failed.insert(region);
+    for (const RegionNumber region : failed) {
+        failures_[outbox_.next_seq()] = region;
+        need_ = outbox_.add({OpKind::failed, region, 1}) + 1;
+    }
+    const bool knows_own_marks = !reconnected_ || resumed_before_ || kept_;
+    if (knows_own_marks) {
+        const std::set<RegionNumber> theirs = state_->marks().of(owner());
+        for (const RegionNumber region : theirs)
+            if (!my_marks_.contains(region)) outbox_.add({OpKind::clear, region, 1});
+    } else {
+        need_ = outbox_.add({OpKind::marked_unknown, known ? 0U : 1U, 1}) + 1;
+    }
+    for (const RegionNumber region : my_marks_)
+        need_ = outbox_.add({known ? OpKind::mark : OpKind::written, region, 1}) + 1;
+    // Whatever the state says: the copy is under way.
+    if (const auto copying = recovery_.current())
+        if (state_->grants().granted_to(*copying) != owner()) outbox_.add({OpKind::copying, *copying, 1});
+    for (WaitingFlush& flush : flushes_)
+        flush.need = need_;
+    outbox_.send(effects, now);
+}
+
+}  // namespace cmirror::mirror_log
