@@ -109,6 +109,13 @@ TEST_F(DiskGroup, write_that_ends_after_a_member_has_joined_again_says_nothing_o
     EXPECT_FALSE(cluster->device.clean(6));
 }
 
+TEST_F(DiskGroup, device_that_cannot_be_read_calls_no_region_clean_although_the_table_says_nosync) {
+    use("71680 clustered-disk 7:0 1024 nosync");
+    cluster->device.read_error = EIO;
+    cluster->start(1);
+    EXPECT_EQ(integer(1, R::get_sync_count), 0U);
+}
+
 TEST_F(Group, members_that_do_not_speak_after_a_partition_are_waited_for) {
     start({1, 2, 3});
     recover_all(1);
