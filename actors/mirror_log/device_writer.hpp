@@ -24,6 +24,10 @@ class DeviceWriter {
     void everything_changed(std::uint64_t region_count);
     /// Another member writes the device from now on, or nobody does.
     void forget();
+    /// A member left: when it joins again its ops are numbered anew, and the write under way says nothing of those.
+    void member_left(MemberId member) {
+        if (writing_) writing_->progress.erase(member);
+    }
 
     bool writing() const { return writing_.has_value(); }
     bool has_pending() const { return !pending_.empty(); }

@@ -213,8 +213,11 @@ void MirrorLogCore::device_read(const Result<DeviceImage, DeviceError>& image, I
     }
     if (reading_device_) {
         reading_device_ = false;
-        const DeviceImage nothing;
-        found_with(image ? &*image : &nothing, now, effects);
+        // What cannot be read calls nothing clean, whatever the table says of a device without a log.
+        DeviceImage unknown;
+        unknown.is_log = true;
+        unknown.region_count = args_.region_count;
+        found_with(image ? &*image : &unknown, now, effects);
     } else if (valid_ && is_server() && !merged_) {
         merge(image ? *image : DeviceImage{}, effects);
         outbox_.send(effects, now);

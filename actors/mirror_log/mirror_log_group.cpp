@@ -139,6 +139,7 @@ void MirrorLogCore::apply_membership(const Membership& membership, StateChanges&
         to_confirm_.erase(gone.member);
         sent_confirm_.erase(gone.member);
         durable_.erase(gone.member);
+        writer_.member_left(gone.member);
         served_.erase(gone.member);
     }
     for (const MemberChange& come : membership.joined)

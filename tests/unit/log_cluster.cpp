@@ -148,6 +148,15 @@ void LogCluster::do_write(Node& node, WriteEffect& write) {
     carry_out(node, effects);
 }
 
+void LogCluster::release_one_write(NodeId id) {
+    Node& node = *nodes_.at(id);
+    CMIRROR_INVARIANT(!node.writes_held.empty());
+    WriteEffect write = std::move(node.writes_held.front());
+    node.writes_held.erase(node.writes_held.begin());
+    do_write(node, write);
+    settle();
+}
+
 void LogCluster::release_writes() {
     hold_writes = false;
     for (auto& [id, node] : nodes_)

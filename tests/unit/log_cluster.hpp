@@ -120,6 +120,8 @@ class LogCluster {
     /// Writes wait until release_writes().
     bool hold_writes = false;
     void release_writes();
+    /// The oldest write of the node that is held is carried out; later ones are still held.
+    void release_one_write(NodeId id);
     /// Frames of this node are dropped: accepted by corosync, never delivered.
     std::map<NodeId, int> drop_next;
 

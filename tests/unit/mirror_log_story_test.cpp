@@ -87,6 +87,35 @@ TEST_F(DiskGroup, server_that_served_before_looks_at_the_device_again_and_writes
     EXPECT_FALSE(state(3).clean().test(32));
 }
 
+TEST_F(DiskGroup, write_that_ends_after_a_member_has_joined_again_says_nothing_of_its_new_ops) {
+    start({1, 2});
+    recover_all(1);
+    for (const RegionNumber region : {20U, 21U, 22U, 23U, 24U, 25U})
+        call(2, R::flush, list({region}));
+    cluster->advance(2s);
+    cluster->hold_writes = true;
+    cluster->ask(2, R::flush, list({5}));
+    cluster->settle();
+    call(2, R::presuspend);
+    call(2, R::postsuspend);
+    call(2, R::resume);
+    const auto flush = cluster->ask(2, R::flush, list({6}));
+    cluster->settle();
+    // The write of before.
+    cluster->release_one_write(1);
+    EXPECT_FALSE(answered(2, flush));
+    cluster->release_writes();
+    EXPECT_TRUE(answered(2, flush));
+    EXPECT_FALSE(cluster->device.clean(6));
+}
+
+TEST_F(DiskGroup, device_that_cannot_be_read_calls_no_region_clean_although_the_table_says_nosync) {
+    use("71680 clustered-disk 7:0 1024 nosync");
+    cluster->device.read_error = EIO;
+    cluster->start(1);
+    EXPECT_EQ(integer(1, R::get_sync_count), 0U);
+}
+
 TEST_F(Group, members_that_do_not_speak_after_a_partition_are_waited_for) {
     start({1, 2, 3});
     recover_all(1);

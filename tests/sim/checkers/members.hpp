@@ -14,7 +14,8 @@ struct LogMember {
     Owner owner() const { return {node->id, log.luid}; }
 };
 
-/// The valid members on nodes whose ring has quorum and which know that; not those that merge with another side.
+/// The valid members on nodes whose ring has quorum and which know that; not those that merge with another side, nor
+/// those whose daemon is paused: it has not heard what goes on.
 std::vector<LogMember> quorate_members(World& world, const Mirror& mirror);
 /// The one that has applied most; null if there is none.
 const LogMember* leading(const std::vector<LogMember>& members);
