@@ -33,8 +33,6 @@ struct Settings {
     /// A view that still has a node which the group saw go counts again after this time: it was newer than the group's
     /// word, and no further one comes.
     Instant view_doubt = std::chrono::seconds{5};
-    /// How long a group of legacy members is listened to before its kind counts as known.
-    Instant legacy_wait = std::chrono::seconds{5};
     /// A node that the ring has lost for so long is certainly fenced; 0: never.
     Instant fenced_after{0};
     /// A state's digest is multicast when this time has passed and something has changed.

@@ -7,7 +7,8 @@ namespace cmirror::sim {
 std::vector<LogMember> quorate_members(World& world, const Mirror& mirror) {
     std::vector<LogMember> members;
     for (auto& node : world.nodes()) {
-        if (!node->daemon || !node->in_ring || world.is_paused(*node) || !world.cluster.view_of(node->id).quorate) continue;
+        if (!node->daemon || !node->in_ring || world.is_paused(*node) || !world.cluster.view_of(node->id).quorate)
+            continue;
         for (const RunningLog& log : node->daemon->logs())
             if (log.uuid == mirror.table.uuid && log.core->valid() && log.core->quorate())
                 members.push_back({node.get(), log});
