@@ -128,7 +128,7 @@ class ThreeNodesTest(ClusterTest):
                     mirror.on(node).remove()
 
     def test_power_cut_of_a_node_that_recovers(self) -> None:
-        mirror = self.mirror("core", mib=64, region_sectors=128)
+        mirror = self.mirror("core", mib=64, region_sectors=32)
         self.create(mirror)
         wait_for("node 3 recovers", lambda: self.recovered_by(mirror)[3] > 0, 60)
         self.assertFalse(mirror.status().complete)
