@@ -30,7 +30,7 @@ void MirrorLogCore::start_beside_legacy(Instant now, Effects& effects) {
         silent = silent || !legacy_.legacy_heard.contains(member);
     }
     if (silent) {
-        if (!legacy_.due) legacy_.due = now + config_.settings.merge_wait;
+        if (!legacy_.due) legacy_.due = now + config_.settings.silent_wait;
         if (now < *legacy_.due) return;
     }
     // A transfer from one of ours that broke off has taken the place of what came before it.
