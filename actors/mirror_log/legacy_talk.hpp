@@ -54,8 +54,9 @@ struct LegacyTalk {
     std::vector<MemberId> at_join;
     std::set<MemberId> legacy_heard;
     std::set<MemberId> ours_heard;
-    /// The first one that came for us.
+    /// What came for us, of the lowest sender: a legacy server's word counts where copies differ.
     std::optional<LegacyCheckpoint> checkpoint;
+    MemberId checkpoint_sender;
     /// Every event since our join is still there to be applied to it.
     bool backlog_whole = true;
     /// When members that have said nothing count as legacy.

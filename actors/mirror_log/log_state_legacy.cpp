@@ -206,7 +206,7 @@ void LogState::not_suspected(MemberId id, RegionNumber region) {
 
 void LogState::note_differing(RegionNumber region) {
     if (legacy_.mode != LegacyGroup::Mode::mixed) return;
-    if (!sync_.test(region) && legacy_.copy->sync().test(region))
+    if (!sync_.test(region) && (legacy_.copy->sync().test(region) || legacy_.copy->clean().test(region)))
         legacy_.differing.insert(region);
     else
         legacy_.differing.erase(region);

@@ -99,10 +99,15 @@ void LogState::legacy_region(const Member& sender, RequestType type, RegionNumbe
         if (sender.legacy) clear(owner, region);
     } else {
         legacy_.copy->mark(sender.id.node, region);
-        // It cannot be held: a legacy server answers it at once.
-        if (sender.legacy) place_mark(owner, region);
+        // It cannot be held, a legacy server answers it at once: whoever copies the region meanwhile may lack it.
+        if (sender.legacy) {
+            const std::optional<Owner> copier = grants_.granted_to(region);
+            if (copier && *copier != owner) overtaken_.insert(region);
+            place_mark(owner, region);
+        }
     }
     if (sender.legacy) not_suspected(sender.id, region);
+    note_differing(region);
 }
 
 void LogState::legacy_set_sync(const Member& sender, RegionNumber region, bool in_sync) {

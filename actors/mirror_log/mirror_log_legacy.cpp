@@ -119,8 +119,14 @@ void MirrorLogCore::correct_legacy(Effects& effects) {
     const LegacyGroup& group = state_->legacy();
     if (group.mode != LegacyGroup::Mode::mixed) return;
     const auto correct = [&](RegionNumber region) {
-        if (legacy_.corrections.insert(region).second)
-            send_legacy_request(RequestType::set_region_sync, {region, state_->sync().test(region)}, false, effects);
+        if (!legacy_.corrections.insert(region).second) return;
+        const bool in_sync = state_->sync().test(region);
+        // SET_REGION_SYNC 0 leaves a clean region clean; a MARK does not, and the CLEAR behind it changes nothing.
+        const bool make_dirty = !in_sync && group.copy->clean().test(region);
+        if (make_dirty) send_legacy_request(RequestType::mark_region, {region}, false, effects);
+        send_legacy_request(RequestType::set_region_sync, {region, in_sync}, false, effects);
+        if (make_dirty && !my_marks_.contains(region) && !legacy_.shadows.contains(region))
+            send_legacy_request(RequestType::clear_region, {region}, false, effects);
     };
     if (const auto region = group.copy->recovering(); region && !group.undecided) {
         const NodeId node = group.copy->recoverer();
