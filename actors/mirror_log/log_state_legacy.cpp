@@ -157,6 +157,8 @@ void LogState::start_legacy(const LegacyCheckpoint& checkpoint, const std::vecto
     }
     for (RegionNumber region = sync_.next_clear(0); region < region_count(); region = sync_.next_clear(region + 1))
         clean_.reset(region);
+    // A failed leg leaves a region clean there.
+    find_differing();
     if (const auto recovering = legacy_.copy->recovering(); recovering && !sync_.test(*recovering)) {
         const Owner who = owner_on(legacy_.copy->recoverer());
         if (present(who)) grants_.grant({who, *recovering, 1});

@@ -173,7 +173,12 @@ void LogState::legacy_work_answered(NodeId node, const LegacyFrame& frame, State
     legacy_.copy->answered_work(node, found ? std::optional(answer[1]) : std::nullopt);
     const Owner owner = owner_on(node);
     if (!found) return changes.nothing_to_do.push_back(owner);
-    if (grants_.granted_to(answer[1])) return;
+    if (const auto copier = grants_.granted_to(answer[1])) {
+        if (*copier == owner || owner.luid != legacy_luid || !present(owner)) return;
+        // A legacy server whose copy differs gave it away twice: what two copy at once counts as copied by none.
+        grants_.end(answer[1]);
+        overtaken_.insert(answer[1]);
+    }
     // A legacy member recovers it whatever we think of that; one of ours gives it back.
     if (owner.luid == legacy_luid ? present(owner) : may_hand_out(owner, answer[1]))
         grant_one(owner, answer[1], changes);
