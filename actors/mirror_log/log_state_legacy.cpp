@@ -43,7 +43,13 @@ void LogState::became_legacy(Member& member, StateChanges& changes) {
 
 /// A joiner keeps the frames from its join on, and applies them to the copy as it was then.
 void LogState::legacy_joined(MemberId id) {
-    if (legacy_.mode == LegacyGroup::Mode::mixed) legacy_.checkpoints[id] = legacy_.copy->checkpoint();
+    if (legacy_.mode != LegacyGroup::Mode::mixed) return;
+    LegacyCheckpoint& checkpoint = legacy_.checkpoints[id] = legacy_.copy->checkpoint();
+    // Where legacy members believe too much, a joiner need not.
+    for (std::size_t i = 0; i < checkpoint.sync_words.size(); ++i) {
+        checkpoint.sync_words[i] &= sync_.word32(i);
+        checkpoint.clean_words[i] &= clean_.word32(i);
+    }
 }
 
 void LogState::legacy_became_valid(Member& member) {

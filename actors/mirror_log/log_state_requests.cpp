@@ -73,7 +73,8 @@ void LogState::legacy_request(const Member& sender, const LegacyFrame& frame, St
     } else if (*type == RequestType::set_region_sync) {
         legacy_set_sync(sender, integers[0], integers[1] != 0);
     } else if (*type == RequestType::is_clean) {
-        answer.response.data = legacy_data(std::vector<std::uint64_t>{legacy_.copy->clean().test(integers[0])});
+        const bool clean = legacy_.copy->clean().test(integers[0]) && clean_.test(integers[0]);
+        answer.response.data = legacy_data(std::vector<std::uint64_t>{clean});
     } else if (*type == RequestType::is_remote_recovering) {
         // 1 holds its writes back: only for a region that will be recovered while legacy members are there.
         const bool out_of_sync = legacy_.copy->asked_about(integers[0]);
