@@ -50,7 +50,7 @@ struct LegacyGroup {
     std::deque<LegacyRequest> requests;
     /// Whose GET_RESYNC_WORK waits for a legacy server's answer.
     std::optional<MemberId> undecided;
-    /// Regions out of sync that legacy members believe in sync. Not saved: it follows from the rest.
+    /// Regions out of sync that legacy members believe in sync or clean. Not saved: it follows from the rest.
     std::set<RegionNumber> differing;
     /// Members that were there before the state was taken from a legacy checkpoint, and of whose marks nothing is
     /// known.

@@ -46,16 +46,20 @@ struct LegacyTalk {
     std::set<std::pair<MemberId, std::uint32_t>> answered;
     /// Regions whose SET_REGION_SYNC is under way.
     std::set<RegionNumber> corrections;
-    /// Regions that a legacy member has marked, marked again in our name for legacy members that came later.
+    /// Regions that a legacy member or an absent one has marked, marked again in our name: legacy members that came
+    /// later know nothing of it, and who knows what they make of marks of one that is gone.
     std::set<RegionNumber> shadows;
+    /// The members when these were looked for last.
+    std::vector<MemberId> shadowed_members;
 
     // -- while joining ---------------------------------------------------------------------------------
     /// Members that were there at our join.
     std::vector<MemberId> at_join;
     std::set<MemberId> legacy_heard;
     std::set<MemberId> ours_heard;
-    /// The first one that came for us.
+    /// What came for us, of the lowest sender: a legacy server's word counts where copies differ.
     std::optional<LegacyCheckpoint> checkpoint;
+    MemberId checkpoint_sender;
     /// Every event since our join is still there to be applied to it.
     bool backlog_whole = true;
     /// When members that have said nothing count as legacy.

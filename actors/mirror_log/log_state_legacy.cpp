@@ -43,7 +43,13 @@ void LogState::became_legacy(Member& member, StateChanges& changes) {
 
 /// A joiner keeps the frames from its join on, and applies them to the copy as it was then.
 void LogState::legacy_joined(MemberId id) {
-    if (legacy_.mode == LegacyGroup::Mode::mixed) legacy_.checkpoints[id] = legacy_.copy->checkpoint();
+    if (legacy_.mode != LegacyGroup::Mode::mixed) return;
+    LegacyCheckpoint& checkpoint = legacy_.checkpoints[id] = legacy_.copy->checkpoint();
+    // Where legacy members believe too much, a joiner need not.
+    for (std::size_t i = 0; i < checkpoint.sync_words.size(); ++i) {
+        checkpoint.sync_words[i] &= sync_.word32(i);
+        checkpoint.clean_words[i] &= clean_.word32(i);
+    }
 }
 
 void LogState::legacy_became_valid(Member& member) {
@@ -157,6 +163,8 @@ void LogState::start_legacy(const LegacyCheckpoint& checkpoint, const std::vecto
     }
     for (RegionNumber region = sync_.next_clear(0); region < region_count(); region = sync_.next_clear(region + 1))
         clean_.reset(region);
+    // A failed leg leaves a region clean there.
+    find_differing();
     if (const auto recovering = legacy_.copy->recovering(); recovering && !sync_.test(*recovering)) {
         const Owner who = owner_on(legacy_.copy->recoverer());
         if (present(who)) grants_.grant({who, *recovering, 1});
@@ -206,7 +214,7 @@ void LogState::not_suspected(MemberId id, RegionNumber region) {
 
 void LogState::note_differing(RegionNumber region) {
     if (legacy_.mode != LegacyGroup::Mode::mixed) return;
-    if (!sync_.test(region) && legacy_.copy->sync().test(region))
+    if (!sync_.test(region) && (legacy_.copy->sync().test(region) || legacy_.copy->clean().test(region)))
         legacy_.differing.insert(region);
     else
         legacy_.differing.erase(region);

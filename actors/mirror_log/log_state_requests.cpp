@@ -73,7 +73,8 @@ void LogState::legacy_request(const Member& sender, const LegacyFrame& frame, St
     } else if (*type == RequestType::set_region_sync) {
         legacy_set_sync(sender, integers[0], integers[1] != 0);
     } else if (*type == RequestType::is_clean) {
-        answer.response.data = legacy_data(std::vector<std::uint64_t>{legacy_.copy->clean().test(integers[0])});
+        const bool clean = legacy_.copy->clean().test(integers[0]) && clean_.test(integers[0]);
+        answer.response.data = legacy_data(std::vector<std::uint64_t>{clean});
     } else if (*type == RequestType::is_remote_recovering) {
         // 1 holds its writes back: only for a region that will be recovered while legacy members are there.
         const bool out_of_sync = legacy_.copy->asked_about(integers[0]);
@@ -99,10 +100,15 @@ void LogState::legacy_region(const Member& sender, RequestType type, RegionNumbe
         if (sender.legacy) clear(owner, region);
     } else {
         legacy_.copy->mark(sender.id.node, region);
-        // It cannot be held: a legacy server answers it at once.
-        if (sender.legacy) place_mark(owner, region);
+        // It cannot be held, a legacy server answers it at once: whoever copies the region meanwhile may lack it.
+        if (sender.legacy) {
+            const std::optional<Owner> copier = grants_.granted_to(region);
+            if (copier && *copier != owner) overtaken_.insert(region);
+            place_mark(owner, region);
+        }
     }
     if (sender.legacy) not_suspected(sender.id, region);
+    note_differing(region);
 }
 
 void LogState::legacy_set_sync(const Member& sender, RegionNumber region, bool in_sync) {
@@ -168,7 +174,12 @@ void LogState::legacy_work_answered(NodeId node, const LegacyFrame& frame, State
     legacy_.copy->answered_work(node, found ? std::optional(answer[1]) : std::nullopt);
     const Owner owner = owner_on(node);
     if (!found) return changes.nothing_to_do.push_back(owner);
-    if (grants_.granted_to(answer[1])) return;
+    if (const auto copier = grants_.granted_to(answer[1])) {
+        if (*copier == owner || owner.luid != legacy_luid || !present(owner)) return;
+        // A legacy server whose copy differs gave it away twice: what two copy at once counts as copied by none.
+        grants_.end(answer[1]);
+        overtaken_.insert(answer[1]);
+    }
     // A legacy member recovers it whatever we think of that; one of ours gives it back.
     if (owner.luid == legacy_luid ? present(owner) : may_hand_out(owner, answer[1]))
         grant_one(owner, answer[1], changes);

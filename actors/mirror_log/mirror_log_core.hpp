@@ -188,6 +188,8 @@ class MirrorLogCore {
     void flush_legacy(Effects& effects);
     bool legacy_flushed(std::uint32_t need) const;
     void tell_marks(Instant now, Effects& effects);
+    bool speaks_for_itself(Owner who) const;
+    void cast_shadows();
     void drop_shadows();
     void correct_legacy(Effects& effects);
     void answer_legacy(Effects& effects);

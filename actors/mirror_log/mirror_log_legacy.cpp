@@ -82,18 +82,34 @@ void MirrorLogCore::tell_marks(Instant now, Effects& effects) {
             legacy_.unsaid.push_back({RequestType::clear_region, region});
     for (const RegionNumber region : my_marks_)
         legacy_.unsaid.push_back({RequestType::mark_region, region});
-    if (is_server()) {
-        for (const Owner who : state_->marks().owners()) {
-            if (who.luid != legacy_luid) continue;
-            for (const RegionNumber region : state_->marks().of(who))
-                if (legacy_.shadows.size() < LegacyTalk::shadows_max) legacy_.shadows.insert(region);
-        }
-    }
     for (const RegionNumber region : legacy_.shadows)
         legacy_.unsaid.push_back({RequestType::mark_region, region});
+    legacy_.shadowed_members.clear();
+    cast_shadows();
     say_to_legacy(effects);
     outbox_.add({OpKind::legacy_told, group.joins, 1});
     outbox_.send(effects, now);
+}
+
+/// Nobody else tells these marks to legacy members that come now.
+bool MirrorLogCore::speaks_for_itself(Owner who) const {
+    return who.luid != legacy_luid && state_->present(who);
+}
+
+/// When members have changed: the lowest one of ours marks what the ones that cannot speak for themselves have marked.
+void MirrorLogCore::cast_shadows() {
+    std::vector<MemberId> members;
+    for (const Member& member : state_->members())
+        members.push_back(member.id);
+    if (!is_server() || members == legacy_.shadowed_members) return;
+    legacy_.shadowed_members = std::move(members);
+    for (const Owner who : state_->marks().owners()) {
+        if (speaks_for_itself(who)) continue;
+        for (const RegionNumber region : state_->marks().of(who)) {
+            if (legacy_.shadows.size() >= LegacyTalk::shadows_max) return;
+            if (legacy_.shadows.insert(region).second) legacy_.unsaid.push_back({RequestType::mark_region, region});
+        }
+    }
 }
 
 /// The marks that ours stand in for are gone: so are ours.
@@ -102,7 +118,7 @@ void MirrorLogCore::drop_shadows() {
         const RegionNumber region = *i;
         const auto owners = state_->marks().owners();
         const bool needed = std::any_of(owners.begin(), owners.end(), [&](Owner who) {
-            return who.luid == legacy_luid && state_->marks().of(who).contains(region);
+            return !speaks_for_itself(who) && state_->marks().of(who).contains(region);
         });
         if (needed) {
             ++i;
@@ -119,8 +135,14 @@ void MirrorLogCore::correct_legacy(Effects& effects) {
     const LegacyGroup& group = state_->legacy();
     if (group.mode != LegacyGroup::Mode::mixed) return;
     const auto correct = [&](RegionNumber region) {
-        if (legacy_.corrections.insert(region).second)
-            send_legacy_request(RequestType::set_region_sync, {region, state_->sync().test(region)}, false, effects);
+        if (!legacy_.corrections.insert(region).second) return;
+        const bool in_sync = state_->sync().test(region);
+        // SET_REGION_SYNC 0 leaves a clean region clean; a MARK does not, and the CLEAR behind it changes nothing.
+        const bool make_dirty = !in_sync && group.copy->clean().test(region);
+        if (make_dirty) send_legacy_request(RequestType::mark_region, {region}, false, effects);
+        send_legacy_request(RequestType::set_region_sync, {region, in_sync}, false, effects);
+        if (make_dirty && !my_marks_.contains(region) && !legacy_.shadows.contains(region))
+            send_legacy_request(RequestType::clear_region, {region}, false, effects);
     };
     if (const auto region = group.copy->recovering(); region && !group.undecided) {
         const NodeId node = group.copy->recoverer();
@@ -272,6 +294,7 @@ void MirrorLogCore::attend_legacy(Instant now, Effects& effects) {
     }
     legacy_server_changed(effects);
     tell_marks(now, effects);
+    cast_shadows();
     drop_shadows();
     if (!outbox_.has_unsent()) say_to_legacy(effects);
     correct_legacy(effects);

@@ -15,22 +15,25 @@ void MirrorLogCore::await_legacy(const GroupDelivery& delivery) {
     }
     if (legacy_.ours_heard.contains(delivery.sender)) return;
     legacy_.legacy_heard.insert(delivery.sender);
-    if (frame->type != legacy_checkpoint_ready || frame->originator != self_.node || legacy_.checkpoint) return;
-    if (auto checkpoint = unpack_legacy_checkpoint(frame->data, args_.region_count))
-        legacy_.checkpoint = std::move(*checkpoint);
+    if (frame->type != legacy_checkpoint_ready || frame->originator != self_.node) return;
+    if (legacy_.checkpoint && legacy_.checkpoint_sender < delivery.sender) return;
+    auto checkpoint = unpack_legacy_checkpoint(frame->data, args_.region_count);
+    if (!checkpoint) return;
+    legacy_.checkpoint = std::move(*checkpoint);
+    legacy_.checkpoint_sender = delivery.sender;
 }
 
 /// A legacy checkpoint counts when no member of ours can have the state: every older one has spoken as a legacy one,
 /// or has said nothing for a time.
 void MirrorLogCore::start_beside_legacy(Instant now, Effects& effects) {
-    if (applying_ || founding_ || receiver_ || !legacy_.checkpoint) return;
-    bool silent = false;
-    for (const MemberId member : older_) {
-        if (legacy_.ours_heard.contains(member)) return;
-        silent = silent || !legacy_.legacy_heard.contains(member);
-    }
-    if (silent) {
-        if (!legacy_.due) legacy_.due = now + config_.settings.legacy_wait;
+    const bool waits = !applying_ && !founding_ && !receiver_ && legacy_.checkpoint &&
+                       std::none_of(older_.begin(), older_.end(),
+                                    [this](MemberId member) { return legacy_.ours_heard.contains(member); });
+    if (!waits) return legacy_.due.reset();
+    const bool all_spoke = std::all_of(older_.begin(), older_.end(),
+                                       [this](MemberId member) { return legacy_.legacy_heard.contains(member); });
+    if (!all_spoke) {
+        if (!legacy_.due) legacy_.due = now + config_.settings.silent_wait;
         if (now < *legacy_.due) return;
     }
     // A transfer from one of ours that broke off has taken the place of what came before it.

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "messages/invariant.hpp"
-#include "messages/wire_cluster.hpp"
 #include "messages/wire_disk.hpp"
 #include "messages/wire_state_file.hpp"
 
@@ -82,13 +81,7 @@ bool LogCluster::step(NodeId id) {
     auto event = std::move(node.inbox.front());
     node.inbox.pop_front();
     if (node.legacy) {
-        if (auto* membership = std::get_if<Membership>(&event)) {
-            node.legacy->membership(*membership);
-        } else {
-            const auto& [sender, message] = std::get<1>(event);
-            node.legacy->delivered(sender, pack_cluster_message(message, *Uuid::from_text("LVM-test")));
-        }
-        collect_legacy(id);
+        hand_to_legacy(node, event);
         return true;
     }
     Effects effects;
@@ -220,45 +213,6 @@ void LogCluster::multicast(Node& node, const ClusterMessage& message) {
     spoken.emplace_back(node.id, message);
     for (auto& [id, other] : nodes_)
         if (other->joined && other->side == node.side) other->inbox.emplace_back(std::pair(node.member(), message));
-}
-
-test::LegacyMember& LogCluster::join_legacy(NodeId id, std::uint64_t region_count) {
-    auto node = std::make_unique<Node>();
-    node->id = id;
-    node->process = next_process_++;
-    node->legacy = std::make_unique<test::LegacyMember>(*Uuid::from_text("LVM-test"), id, region_count);
-    node->joined = true;
-    nodes_[id] = std::move(node);
-    if (std::find(ring.begin(), ring.end(), id) == ring.end()) {
-        ring.push_back(id);
-        ++next_ring_;
-    }
-    tell_quorum();
-    change({}, {{nodes_[id]->member(), ChangeReason::join}});
-    return *nodes_[id]->legacy;
-}
-
-void LogCluster::leave_legacy(NodeId id) {
-    Node& node = *nodes_.at(id);
-    node.legacy->request(RequestType::postsuspend);
-    collect_legacy(id);
-    settle();
-    node.joined = false;
-    node.inbox.clear();
-    change({{node.member(), ChangeReason::leave}}, {});
-    node.legacy.reset();
-    settle();
-}
-
-void LogCluster::collect_legacy(NodeId id) {
-    Node& node = *nodes_.at(id);
-    for (const auto& frame : node.legacy->take_sent()) {
-        if (drop_next[id] > 0) {
-            --drop_next[id];
-            continue;
-        }
-        multicast(node, *unpack_cluster_message(frame, *Uuid::from_text("LVM-test")));
-    }
 }
 
 RegionList LogCluster::regions(std::initializer_list<RegionNumber> list) {

@@ -47,7 +47,8 @@ class LogCluster {
         bool silent = false;
         /// Nodes of different sides of a partition do not hear each other.
         int side = 0;
-        std::deque<std::variant<Membership, std::pair<MemberId, ClusterMessage>>> inbox;
+        using Event = std::variant<Membership, std::pair<MemberId, ClusterMessage>>;
+        std::deque<Event> inbox;
         std::vector<WriteEffect> writes_held;
         std::uint64_t sent = 0;
         /// As it lies on disk.
@@ -134,6 +135,7 @@ class LogCluster {
   private:
     void carry_out(Node& node, Effects& effects);
     void change(const std::vector<MemberChange>& left, const std::vector<MemberChange>& joined);
+    void hand_to_legacy(Node& node, const Node::Event& event);
     void multicast(Node& node, const ClusterMessage& message);
     void do_write(Node& node, WriteEffect& write);
     void tell_quorum();
