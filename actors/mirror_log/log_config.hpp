@@ -24,8 +24,6 @@ struct Settings {
     Instant lazy_send = std::chrono::milliseconds{200};
     /// Regions that became clean are written to the log device after this time at the latest.
     Instant lazy_write = std::chrono::seconds{1};
-    /// A joiner that a legacy member gave the state takes older members that say nothing for legacy ones after this time.
-    Instant silent_wait = std::chrono::seconds{5};
     /// POSTSUSPEND waits this long for what is under way.
     Instant leave_wait = std::chrono::seconds{5};
     /// How long an older member that says nothing is waited for before a legacy member's checkpoint counts.

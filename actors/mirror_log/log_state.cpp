@@ -111,7 +111,7 @@ void LogState::hello(MemberId id, const Hello& hello, StateChanges& changes) {
 void LogState::became_valid(MemberId id) {
     ++ordinal_;
     Member* member = find(id);
-    if (member == nullptr || !member->introduced) return;
+    if (member == nullptr || !member->introduced || member->valid) return;
     member->valid = true;
     member->next_seq = 0;
     boots_[member->owner()] = member->boot;

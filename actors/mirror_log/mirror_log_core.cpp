@@ -189,6 +189,7 @@ void MirrorLogCore::reset_membership() {
     legacy_ = {};
     token_ = random();
     outbox_.start(token_, config_.luid);
+    control_.start();
 }
 
 // The POSTSUSPEND was lost, or the kernel resumes without one: its hint is 0 again, and it may ask for work.
@@ -300,6 +301,11 @@ void MirrorLogCore::timer(Instant now, Effects& effects) {
     if (ended_) return;
     scheduled_.reset();
     start_beside_legacy(now, effects);
+    if (control_.has_undelivered() && now >= control_.resend_due()) control_.send_again(now, effects);
+    if (sender_ && sender_->started() && now - sender_heard_ >= ControlOutbox::resend_after) {
+        sender_heard_ = now;
+        sender_->send_again(effects);
+    }
     if (valid_) {
         if (life_ == LifeState::active) cool(warm_.take_idle(now, 256));
         if (outbox_.has_undelivered() && now >= outbox_.resend_due()) outbox_.send_again(effects, now);
@@ -338,6 +344,7 @@ void MirrorLogCore::after_event(Instant now, Effects& effects) {
             digest_due_ = now + config_.settings.digest_every;
     }
     continue_leaving(now, effects);
+    control_.note(effects, now);
     keep(effects);
     wake(now, effects);
 }
@@ -356,6 +363,8 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
         consider(lazy_write_due_);
         consider(digest_due_);
     }
+    if (control_.has_undelivered()) consider(control_.resend_due());
+    if (sender_ && sender_->started()) consider(sender_heard_ + ControlOutbox::resend_after);
     for (const WaitingWork& work : work_)
         consider(work.deadline);
     consider(leave_due_);

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "actors/mirror_log/constructor_arguments.hpp"
+#include "actors/mirror_log/control_outbox.hpp"
 #include "actors/mirror_log/device_writer.hpp"
 #include "actors/mirror_log/effects.hpp"
 #include "actors/mirror_log/hint_tracker.hpp"
@@ -307,6 +308,9 @@ class MirrorLogCore {
     std::optional<LogState> state_;
     std::optional<Instant> lazy_send_due_;
     Outbox outbox_;
+    ControlOutbox control_;
+    /// When a chunk of the state that is being sent was last delivered back.
+    Instant sender_heard_{};
     MemberId last_server_;
     std::optional<Instant> digest_due_;
     std::uint64_t digest_sent_at_ = 0;

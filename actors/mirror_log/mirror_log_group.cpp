@@ -63,6 +63,7 @@ void MirrorLogCore::membership(const Membership& membership, Instant now, Effect
 
 void MirrorLogCore::delivered(MemberId sender, const ClusterMessage& message, Instant now, Effects& effects) {
     if (ended_ || !in_group_) return;
+    if (sender == self_) control_.delivered(message, now, effects);
     handle(GroupDelivery{sender, message}, now, effects);
     after_event(now, effects);
 }
@@ -171,18 +172,22 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
         const bool known = founding_ || state_->knows(member->owner());
         state_->became_valid(sender);
         sent_confirm_.clear();
-        if (sender == self_ && valid->token == token_) became_valid(known, now, effects);
+        if (sender == self_ && valid->token == token_ && !valid_) became_valid(known, now, effects);
     } else if (const auto* confirm = std::get_if<Confirm>(&delivery.message)) {
         if (valid_) take_confirm(sender, *confirm, effects);
     } else if (const auto* begin = std::get_if<StateBegin>(&delivery.message)) {
-        if (sender == self_ && sender_ && sender_->transfer() == begin->transfer) {
+        if (sender == self_ && sender_ && sender_->transfer() == begin->transfer && !sender_->started()) {
+            sender_heard_ = now;
             sender_.emplace(begin->transfer, state_->save());
             sender_->start(effects);
             for (const Member& m : state_->members())
                 if (!m.valid) served_.insert(m.id);
         }
     } else if (const auto* chunk = std::get_if<StateChunk>(&delivery.message)) {
-        if (sender == self_ && sender_) sender_->delivered(*chunk, effects);
+        if (sender == self_ && sender_) {
+            sender_heard_ = now;
+            sender_->delivered(*chunk, effects);
+        }
         if (sender_ && sender_->done()) sender_.reset();
     } else if (const auto* frame = std::get_if<LegacyFrame>(&delivery.message)) {
         state_->legacy_frame(sender, *frame, changes);
@@ -199,6 +204,9 @@ void MirrorLogCore::compare_digest(MemberId sender, const StateDigest& theirs, E
         return;
     }
     if (sender == self_ || !digest_mine_ || digest_mine_->ordinal != theirs.ordinal) return;
+    // One of another side of a partition has a state of its own until it has joined again.
+    const Member* member = state_->member(sender);
+    if (member == nullptr || !member->valid) return;
     if (digest_mine_->digest != theirs.digest)
         say(LogLevel::error,
             "the state differs from node " + std::to_string(sender.node) +

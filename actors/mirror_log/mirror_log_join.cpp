@@ -98,6 +98,9 @@ void MirrorLogCore::await_state(const GroupEvent& event, Instant now, Effects& e
     if (delivery != nullptr && !founding_) {
         await_legacy(*delivery);
         if (const auto* begin = std::get_if<StateBegin>(&delivery->message)) {
+            const bool again =
+                receiver_ && receiver_->sender() == delivery->sender && receiver_->transfer() == begin->transfer;
+            if (again) return;
             backlog_.clear();
             legacy_.backlog_whole = false;
             receiver_.emplace(delivery->sender, begin->transfer, state_size_max(args_.region_count));

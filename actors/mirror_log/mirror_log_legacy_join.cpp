@@ -33,7 +33,7 @@ void MirrorLogCore::start_beside_legacy(Instant now, Effects& effects) {
     const bool all_spoke = std::all_of(older_.begin(), older_.end(),
                                        [this](MemberId member) { return legacy_.legacy_heard.contains(member); });
     if (!all_spoke) {
-        if (!legacy_.due) legacy_.due = now + config_.settings.silent_wait;
+        if (!legacy_.due) legacy_.due = now + config_.settings.legacy_wait;
         if (now < *legacy_.due) return;
     }
     // A transfer from one of ours that broke off has taken the place of what came before it.

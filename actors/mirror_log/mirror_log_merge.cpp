@@ -38,6 +38,7 @@ void MirrorLogCore::start_merge(const Membership& membership, Effects& effects) 
         for (const Member& member : state_->members())
             if (member.legacy) merging_->expected.erase(member.id);
     merging_->standings.clear();
+    digest_mine_.reset();
     const bool was_quorate = !lost_quorum_;
     effects.emplace_back(
         SendEffect{Standing{token_, valid_ || founding_, was_quorate, applying_ ? state_->ordinal() : 0}});

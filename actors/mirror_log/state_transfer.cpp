@@ -26,9 +26,17 @@ void StateSender::start(Effects& effects) {
 }
 
 void StateSender::delivered(const StateChunk& chunk, Effects& effects) {
-    if (chunk.transfer != transfer_ || chunk.index != delivered_) return;
+    if (chunk.transfer != transfer_ || chunk.index < delivered_) return;
+    if (chunk.index > delivered_) return send_again(effects);
     ++delivered_;
     if (sent_ < count_) send_next(effects);
+}
+
+void StateSender::send_again(Effects& effects) {
+    const std::uint32_t end = sent_;
+    sent_ = delivered_;
+    while (sent_ < end)
+        send_next(effects);
 }
 
 void StateSender::send_next(Effects& effects) {
@@ -45,7 +53,8 @@ void StateSender::send_next(Effects& effects) {
 }
 
 StateReceiver::Taken StateReceiver::take(const StateChunk& chunk) {
-    if (chunk.index != next_ || chunk.count == 0 || chunk.index >= chunk.count) return Taken::broken;
+    if (chunk.count == 0 || chunk.index >= chunk.count) return Taken::broken;
+    if (chunk.index != next_) return Taken::more;
     if (state_.size() + StateSender::piece_size > size_max_ + StateSender::piece_size) return Taken::broken;
     const std::size_t begin = state_.size();
     state_.resize(begin + StateSender::piece_size);

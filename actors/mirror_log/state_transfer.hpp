@@ -23,8 +23,11 @@ class StateSender {
 
     /// Sends the first chunks.
     void start(Effects& effects);
-    /// One of the chunks came back.
+    /// One of the chunks came back. One that overtook another tells that the other is lost.
     void delivered(const StateChunk& chunk, Effects& effects);
+    /// Without news: what was not delivered back is sent again.
+    void send_again(Effects& effects);
+    bool started() const { return sent_ > 0; }
     bool done() const { return delivered_ == count_; }
     std::uint64_t transfer() const { return transfer_; }
 
@@ -48,7 +51,8 @@ class StateReceiver {
     std::uint64_t transfer() const { return transfer_; }
 
     enum class Taken : std::uint8_t { more, complete, broken };
-    /// Chunks come in order; one that does not follow, or does not decompress, breaks the transfer.
+    /// Chunks come in order; one that does not follow is left out, as it comes again. One that does not decompress
+    /// breaks the transfer.
     Taken take(const StateChunk& chunk);
     const std::vector<std::byte>& state() const { return state_; }
 

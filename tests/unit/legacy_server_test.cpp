@@ -17,14 +17,13 @@ TEST_F(MixedGroup, our_server_answers_as_recorded) {
     join_legacy(2);
     EXPECT_EQ(legacy_pair(2, R::is_remote_recovering, {40}).at(0), 1U);
     EXPECT_EQ(legacy_pair(2, R::is_clean, {2}), Pair{0});
-    // Recorded is 0: by design a region that was recovered and that nobody has marked is clean at once.
-    EXPECT_EQ(legacy_pair(2, R::is_clean, {1}), Pair{1});
+    EXPECT_EQ(legacy_pair(2, R::is_clean, {1}), Pair{0});
     EXPECT_EQ(pair(1, R::get_resync_work), (FlagAndRegion{1, 40}));
     EXPECT_EQ(legacy_pair(2, R::get_resync_work), (Pair{0, 0}));
     join_legacy(3);
     const auto sent = checkpoints(1);
     ASSERT_EQ(sent.size(), 2U);
-    const LegacyCheckpoint recorded{{7, 0, 0}, {3, 0, 0}, 40, 1};
+    const LegacyCheckpoint recorded{{7, 0, 0}, {0, 0, 0}, 40, 1};
     EXPECT_EQ(sent[1], (LegacyFrame{3, 0, 0, 0, 1, legacy_checkpoint_ready, pack_legacy_checkpoint(recorded, 70)}));
     EXPECT_EQ(error(1, R::set_region_sync, RegionSync{40, true}), 0);
     EXPECT_TRUE(legacy_done(3, R::mark_region, {0, 1, 2}));

@@ -185,9 +185,11 @@ TEST_F(StateTests, state_travels_in_chunks) {
     EXPECT_EQ(receiver.state(), state.save());
 }
 
-TEST_F(StateTests, chunk_out_of_turn_breaks_the_transfer) {
+TEST_F(StateTests, chunk_out_of_turn_is_left_out_as_it_comes_again) {
     StateReceiver receiver{{1, 7}, 9, 1 << 20};
-    EXPECT_EQ(receiver.take({9, 1, 3, {std::byte{0}}}), StateReceiver::Taken::broken);
+    EXPECT_EQ(receiver.take({9, 1, 3, {std::byte{0}}}), StateReceiver::Taken::more);
+    EXPECT_EQ(receiver.take({9, 0, 3, {std::byte{0}}}), StateReceiver::Taken::broken);
+    EXPECT_EQ(receiver.take({9, 3, 3, {std::byte{0}}}), StateReceiver::Taken::broken);
 }
 
 }  // namespace

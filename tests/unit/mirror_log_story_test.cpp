@@ -116,6 +116,26 @@ TEST_F(DiskGroup, device_that_cannot_be_read_calls_no_region_clean_although_the_
     EXPECT_EQ(integer(1, R::get_sync_count), 0U);
 }
 
+TEST_F(Group, any_message_that_corosync_loses_is_sent_again) {
+    // The first messages of a founder, of a joiner and of the server that gives it the state, one after the other.
+    for (int lost = 1; lost <= 6; ++lost) {
+        use(core_log);
+        cluster->add(1);
+        cluster->add(2);
+        cluster->drop_next[1] = lost;
+        cluster->drop_next[2] = lost;
+        start({1, 2});
+        cluster->advance(60s);
+        ASSERT_TRUE(node(1).core->valid()) << lost;
+        ASSERT_TRUE(node(2).core->valid()) << lost;
+        cluster->drop_next[1] = 1;
+        const auto flush = cluster->ask(2, R::flush, list({5}));
+        cluster->advance(10s);
+        EXPECT_TRUE(answered(2, flush)) << lost;
+        expect_equal({1, 2});
+    }
+}
+
 TEST_F(Group, members_that_do_not_speak_after_a_partition_are_waited_for) {
     start({1, 2, 3});
     recover_all(1);
