@@ -57,6 +57,9 @@ void LogState::apply_one(const Member& member, std::uint64_t seq, const Op& op, 
         case OpKind::legacy_told:
             find(member.id)->legacy_joins = op.region;
             return;
+        case OpKind::device_free:
+            find(member.id)->handed_over = op.region;
+            return;
         case OpKind::resumed:
             suspending_.erase(owner);
             std::erase_if(tried_, [owner](const auto& t) { return t.first == owner; });

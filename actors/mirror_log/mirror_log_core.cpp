@@ -168,7 +168,11 @@ void MirrorLogCore::reset_membership() {
     found_alone_ = false;
     reading_device_ = false;
     awaiting_view_ = false;
+    awaiting_device_ = false;
     merged_ = false;
+    takes_over_ = false;
+    handed_over_ = 0;
+    device_rewrite_due_.reset();
     older_.clear();
     group_.clear();
     backlog_.clear();
@@ -234,7 +238,7 @@ void MirrorLogCore::start_leaving(const KernelRequest& request, Instant now, Eff
 void MirrorLogCore::continue_leaving(Instant now, Effects& effects) {
     if (life_ != LifeState::leaving) return;
     const bool overdue = leave_due_ && now >= *leave_due_;
-    const bool said = valid_ && !outbox_.has_unsent() && !outbox_.has_undelivered();
+    const bool said = valid_ && !outbox_.has_unsent() && !outbox_.has_undelivered() && !writer_.busy();
     const bool writes = valid_ && writes_device() && quorate() && device_error_ == 0;
     if (!overdue && !(said && (!writes || (merged_ && writer_.settled())))) return;
     finish_leaving(effects);
@@ -301,11 +305,9 @@ void MirrorLogCore::timer(Instant now, Effects& effects) {
     if (ended_) return;
     scheduled_.reset();
     start_beside_legacy(now, effects);
+    if (awaiting_device_ && now >= device_doubt_until_) found(now, effects);
     if (control_.has_undelivered() && now >= control_.resend_due()) control_.send_again(now, effects);
-    if (sender_ && sender_->started() && now - sender_heard_ >= ControlOutbox::resend_after) {
-        sender_heard_ = now;
-        sender_->send_again(effects);
-    }
+    if (sender_ && now - sender_heard_ >= ControlOutbox::resend_after) send_state_again(now, effects);
     if (valid_) {
         if (life_ == LifeState::active) cool(warm_.take_idle(now, 256));
         if (outbox_.has_undelivered() && now >= outbox_.resend_due()) outbox_.send_again(effects, now);
@@ -361,12 +363,15 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
         if (grant_idle_since_) consider(*grant_idle_since_ + config_.settings.grant_idle);
         consider(lazy_send_due_);
         consider(lazy_write_due_);
+        if (merged_) consider(device_rewrite_due_);
+        if (now < device_doubt_until_ && (takes_over_ || state_->hands_device_over())) consider(device_doubt_until_);
         consider(digest_due_);
     }
     if (control_.has_undelivered()) consider(control_.resend_due());
-    if (sender_ && sender_->started()) consider(sender_heard_ + ControlOutbox::resend_after);
+    if (sender_) consider(sender_heard_ + ControlOutbox::resend_after);
     for (const WaitingWork& work : work_)
         consider(work.deadline);
+    if (awaiting_device_) consider(device_doubt_until_);
     consider(leave_due_);
     consider(legacy_.due);
     // Only what is done then: what waits for something else would be due again at once.

@@ -163,7 +163,9 @@ class MirrorLogCore {
     void follow_nodes(const Membership& membership, Instant now);
     void load_state(Instant now, Effects& effects);
     void became_valid(bool known, Instant now, Effects& effects);
-    void serve_joiners(Effects& effects);
+    void serve_joiners(Instant now, Effects& effects);
+    void begin_state(Instant now, Effects& effects);
+    void send_state_again(Instant now, Effects& effects);
     void server_changed(Effects& effects);
     void start_merge(const Membership& membership, Effects& effects);
     void take_standing(MemberId sender, const Standing& standing, Effects& effects);
@@ -212,6 +214,8 @@ class MirrorLogCore {
     void note_durable_ops(MemberId origin, const Ops& ops);
     void update_durability(Instant now, Effects& effects);
     void start_write(Instant now, Effects& effects);
+    void take_device_over(Instant now, Effects& effects);
+    void hand_device_over(Instant now, Effects& effects);
     void send_confirmations(Effects& effects);
     void update_confirmed();
     void answer_flushes(Effects& effects);
@@ -292,6 +296,7 @@ class MirrorLogCore {
     bool found_alone_ = false;
     bool reading_device_ = false;
     bool awaiting_view_ = false;
+    bool awaiting_device_ = false;
     /// The state is here (loaded, or founded by us): every event is applied to it.
     bool applying_ = false;
     /// We start the state; no other member has one.
@@ -309,7 +314,7 @@ class MirrorLogCore {
     std::optional<Instant> lazy_send_due_;
     Outbox outbox_;
     ControlOutbox control_;
-    /// When a chunk of the state that is being sent was last delivered back.
+    /// When something of the state that is being sent was last sent anew or delivered back.
     Instant sender_heard_{};
     MemberId last_server_;
     std::optional<Instant> digest_due_;
@@ -328,6 +333,13 @@ class MirrorLogCore {
     Progress durable_;
     DeviceWriter writer_;
     bool merged_ = false;
+    /// The server's, before it has asked for the device's map.
+    bool takes_over_ = false;
+    /// A node that was lost may still write the device until then.
+    Instant device_doubt_until_{};
+    std::optional<Instant> device_rewrite_due_;
+    /// Member::relieved when this member said last that its writes have ended.
+    std::uint64_t handed_over_ = 0;
     /// Reads of the device that were asked for and have not come back: only the last one counts.
     int reads_open_ = 0;
     std::optional<Instant> lazy_write_due_;

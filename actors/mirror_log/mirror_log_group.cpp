@@ -100,7 +100,9 @@ void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effect
 void MirrorLogCore::follow_nodes(const Membership& membership, Instant now) {
     for (const MemberChange& gone : membership.left) {
         const NodeId node = gone.member.node;
-        if (gone.reason != ChangeReason::node_down || node == self_.node || !view_) continue;
+        if (gone.reason != ChangeReason::node_down || node == self_.node) continue;
+        device_doubt_until_ = now + config_.settings.device_doubt;
+        if (!view_) continue;
         if (std::find(view_->nodes.begin(), view_->nodes.end(), node) != view_->nodes.end())
             nodes_lost_.try_emplace(node, now);
     }
@@ -127,7 +129,7 @@ void MirrorLogCore::apply(const GroupEvent& event, Instant now, Effects& effects
     }
     react(changes, own_end, now, effects);
     server_changed(effects);
-    serve_joiners(effects);
+    serve_joiners(now, effects);
 }
 
 void MirrorLogCore::apply_membership(const Membership& membership, StateChanges& changes, Effects& effects) {

@@ -63,8 +63,11 @@ void MirrorLogCore::decide_merge(Effects& effects) {
                                        [](const auto& a, const auto& b) { return rank(a) < rank(b); });
     const bool won = best != merging_->standings.end() && merging_->own_side.contains(best->first);
     merging_.reset();
-    lost_quorum_ = false;
-    regained_at_.reset();
+    // Another partition may have ended the merge: then it counts when it is back.
+    if (view_ && view_->quorate) {
+        lost_quorum_ = false;
+        regained_at_.reset();
+    }
     if (won) {
         say(LogLevel::notice, "this side's state is kept", effects);
         return;

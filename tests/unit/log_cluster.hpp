@@ -56,7 +56,9 @@ class LogCluster {
         MemberId member() const { return {id, process}; }
     };
 
-    explicit LogCluster(std::string arguments, Settings settings = {});
+    explicit LogCluster(std::string arguments, Settings settings = without_doubt());
+    /// As by default, but that the log device of a lost server is taken over at once.
+    static Settings without_doubt();
 
     /// A node with a constructed log; `quorate` from the start.
     Node& add(NodeId id);

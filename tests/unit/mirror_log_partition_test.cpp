@@ -95,5 +95,20 @@ TEST_F(Partition, node_fenced_for_long_enough_counts_as_gone) {
     expect_equal({1, 2});
 }
 
+TEST_F(Partition, partition_during_a_merge_leaves_quorum_lost) {
+    start({1, 2, 3});
+    cluster->partition({3});
+    // Members 1 and 2 do not speak before they are cut off again.
+    cluster->drop_next[1] = 1;
+    cluster->drop_next[2] = 1;
+    cluster->heal();
+    cluster->partition({3});
+    ASSERT_FALSE(answered(3, cluster->ask(3, R::flush, list({5}))));
+    // The quorum service is the first to see that the partition heals.
+    cluster->set_quorum(3, true);
+    cluster->settle();
+    EXPECT_FALSE(node(3).core->status().quorate);
+}
+
 }  // namespace
 }  // namespace cmirror::mirror_log
