@@ -134,8 +134,15 @@ void MirrorLogCore::device_opened(const Result<std::uint64_t, DeviceError>& size
     if (ended_ || life_ != LifeState::opening) return;
     if (!size_bytes) {
         say(LogLevel::error, "cannot open its log device " + args_.device + ": " + size_bytes.error().text, effects);
-        for (const KernelRequest& request : std::exchange(waiting_, {}))
-            refuse(request, size_bytes.error().code > 0 ? size_bytes.error().code : EIO, effects);
+        for (const KernelRequest& request : std::exchange(waiting_, {})) {
+            if (request.type == RequestType::ctr)
+                refuse(request, size_bytes.error().code > 0 ? size_bytes.error().code : EIO, effects);
+            else if (action_for(LifeState::pending, request.type) == Action::reconnect)
+                refuse(request, ESRCH, effects);
+            else
+                // A RESUME that fails would fail the request which waits behind it in the kernel.
+                answer_idle(request, effects);
+        }
         ended_ = true;
         effects.emplace_back(EndEffect{});
         return;

@@ -37,6 +37,24 @@ TEST_F(OneNodeDisk, constructor_without_its_device_is_refused_with_the_reason) {
     EXPECT_EQ(error(call(R::ctr, ConstructorText{disk_log, false})), -ENXIO);
 }
 
+TEST_F(OneNodeDisk, requests_behind_a_device_that_does_not_open_are_repeated_by_the_kernel) {
+    MirrorLogCore& core = *cluster->add(1).core;
+    Effects effects;
+    const auto ask = [&](std::uint32_t seq, R type, RequestPayload payload = {}) {
+        core.request({seq, type, 2, (*cluster)[1].luid, *Uuid::from_text("LVM-test"), std::move(payload)}, cluster->now,
+                     effects);
+    };
+    ask(1, R::ctr, ConstructorText{disk_log, true});
+    // Of another task of the kernel: a RESUME that fails would fail the request that waits behind it.
+    ask(2, R::resume);
+    ask(3, R::in_sync, RegionNumber{5});
+    core.device_opened(Failure<DeviceError>(DeviceError{ENODEV, "away"}), cluster->now, effects);
+    std::map<std::uint32_t, int> errors;
+    for (const Effect& effect : effects)
+        if (const auto* reply = std::get_if<KernelReply>(&effect)) errors[reply->seq] = reply->error;
+    EXPECT_EQ(errors, (std::map<std::uint32_t, int>{{1, -ENODEV}, {2, 0}, {3, -ESRCH}}));
+}
+
 TEST_F(OneNode, pending_log_answers_what_needs_no_state) {
     cluster->add(1);
     call(R::ctr, ConstructorText{core_log, false});
