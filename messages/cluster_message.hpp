@@ -132,7 +132,8 @@ struct Valid {
 struct Standing {
     JoinToken token = 0;
     bool valid = false;
-    bool was_quorate = false;
+    /// The ring in which this member's state last had quorum; 0: in none.
+    std::uint64_t quorate_ring = 0;
     /// Number of events this member's state has seen.
     std::uint64_t ordinal = 0;
 

@@ -183,7 +183,7 @@ std::vector<std::byte> pack(const Standing& standing) {
     return begin_message(Kind::standing)
         .u64(standing.token)
         .flag(standing.valid)
-        .flag(standing.was_quorate)
+        .u64(standing.quorate_ring)
         .u64(standing.ordinal)
         .take();
 }
@@ -192,7 +192,7 @@ Standing read_standing(ByteReader& in) {
     Standing standing;
     standing.token = in.u64();
     standing.valid = in.flag();
-    standing.was_quorate = in.flag();
+    standing.quorate_ring = in.u64();
     standing.ordinal = in.u64();
     return standing;
 }

@@ -10,9 +10,9 @@
 
 namespace cmirror::mirror_log {
 
-/// corosync may lose a message that it has accepted (design.md, rule 9). Own messages are delivered in the order in which
-/// they were sent: one that is overtaken, or that does not come at all, is sent again. Whoever receives them takes one
-/// that comes twice for what it is. Ops, and a state with where it begins, are looked after elsewhere.
+/// corosync may lose a message that it has accepted (design.md, rule 9). Own messages are delivered in the order in
+/// which they were sent: one that is overtaken, or that does not come at all, is sent again. Whoever receives them
+/// takes one that comes twice for what it is. Ops, and a state with where it begins, are looked after elsewhere.
 class ControlOutbox {
   public:
     /// Without news of a message it is sent again after this time.

@@ -1,15 +1,18 @@
 // All rules of one instance of a mirror log: events in, effects out (design.md). Knows no CAF, no I/O and no clock.
 //
-//   mirror_log_core.cpp      the life of the instance: which request means what, timers
+//   mirror_log_core.cpp      which request means what, timers
+//   mirror_log_life.cpp      the life of the instance: RESUME, PRESUSPEND, POSTSUSPEND, DTR
 //   mirror_log_idle.cpp      what an instance that does not serve answers
 //   mirror_log_requests.cpp  what the kernel is answered while the log is active
 //   mirror_log_recovery.cpp  regions handed to the kernel for recovery
-//   mirror_log_group.cpp     the group: deliveries, members, quorum
+//   mirror_log_group.cpp     the group: deliveries, members
+//   mirror_log_quorum.cpp    quorum: when it counts, and whether others may have had it
 //   mirror_log_join.cpp      joining: starting a state, getting it, giving it to others
 //   mirror_log_rejoin.cpp    what a member that has become valid says of its kernel
 //   mirror_log_legacy*.cpp   members that speak the field's protocol alone
 //   mirror_log_merge.cpp     partitions that merge, nodes that are gone for good
-//   mirror_log_durable.cpp   FLUSH: confirmations and the log device
+//   mirror_log_durable.cpp   FLUSH: confirmations
+//   mirror_log_device.cpp    the log device: writing it, and handing it from server to server
 //   mirror_log_kept.cpp      the state file: what is kept, and what an earlier daemon left
 //   mirror_log_status.cpp    what it looks like from outside
 #pragma once
@@ -172,6 +175,7 @@ class MirrorLogCore {
     void decide_merge(Effects& effects);
     void note_quorum(bool quorate_now, Instant now);
     void settle_quorum(Instant now, Effects& effects);
+    void regain_quorum(Effects& effects);
     void watch_fencing(Instant now, Effects& effects);
     void compare_digest(MemberId sender, const StateDigest& theirs, Effects& effects);
     void rejoin(Effects& effects);
@@ -283,6 +287,10 @@ class MirrorLogCore {
     /// Quorum was lost and does not count again yet.
     bool lost_quorum_ = false;
     std::optional<Instant> regained_at_;
+    /// The ring in which this state last had quorum, and nodes of members that were lost since and may have had it
+    /// without us.
+    std::optional<std::uint64_t> quorate_ring_;
+    std::set<NodeId> strangers_;
     std::map<NodeId, Instant> ring_lost_;
     struct Merging {
         std::set<MemberId> own_side;

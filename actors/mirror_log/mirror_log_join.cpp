@@ -26,6 +26,7 @@ void MirrorLogCore::entered_group(const Membership& membership, Instant now, Eff
         if (member != self_) older_.insert(member);
     legacy_.at_join.assign(older_.begin(), older_.end());
     found_alone_ = older_.empty();
+    if (view_) note_quorum(view_->quorate, now);
     if (found_alone_)
         found(now, effects);
     else
@@ -174,7 +175,8 @@ void MirrorLogCore::lose_state(Instant, Effects&) {
 
 /// The server gives joiners the state, again if an earlier server went away.
 void MirrorLogCore::serve_joiners(Instant now, Effects& effects) {
-    if (!is_server()) {
+    // Without quorum it is not known whether this state will count.
+    if (!is_server() || lost_quorum_) {
         sender_.reset();
         return;
     }

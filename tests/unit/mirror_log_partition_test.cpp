@@ -95,6 +95,25 @@ TEST_F(Partition, node_fenced_for_long_enough_counts_as_gone) {
     expect_equal({1, 2});
 }
 
+// What the majority wrote and then lost in a crash, the cut-off side never heard of.
+TEST_F(Partition, side_that_others_may_have_outvoted_starts_anew_when_they_are_gone) {
+    cluster->partition({2});
+    call(1, R::flush, list({6}));
+    cluster->crash(1);
+    cluster->crash(3);
+    cluster->advance(20s);
+    ASSERT_TRUE(node(2).core->valid());
+    ASSERT_TRUE(node(2).core->status().quorate);
+    EXPECT_EQ(integer(2, R::in_sync, RegionNumber{6}), 0U);
+}
+
+TEST_F(Partition, side_that_never_lost_quorum_keeps_its_state_when_the_others_are_gone) {
+    cluster->crash(1);
+    cluster->crash(3);
+    cluster->advance(20s);
+    EXPECT_EQ(integer(2, R::in_sync, RegionNumber{6}), 1U);
+}
+
 TEST_F(Partition, partition_during_a_merge_leaves_quorum_lost) {
     start({1, 2, 3});
     cluster->partition({3});
