@@ -58,6 +58,7 @@ void MirrorLogCore::request(const KernelRequest& request, Instant now, Effects& 
 }
 
 void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& effects) {
+    if (life_ == LifeState::suspended && only_after_resume(request)) start_joining(effects);
     switch (action_for(life_, request.type)) {
         case Action::wait:
             if (waiting_.size() == waiting_max) waiting_.erase(waiting_.begin());
@@ -68,9 +69,10 @@ void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& 
         case Action::serve:
             return serve(request, now, effects);
         case Action::construct:
+            reconnect_resumes_ = std::get<ConstructorText>(request.payload).reconnect;
             return answer_construct(request, effects);
         case Action::join:
-            return start_joining(request, effects);
+            return resume(request, effects);
         case Action::resume_again:
             return resume_again(request, now, effects);
         case Action::stop_recovery:
@@ -215,6 +217,7 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
         if (grant_idle_since_) consider(*grant_idle_since_ + config_.settings.grant_idle);
         consider(lazy_send_due_);
         consider(lazy_write_due_);
+        consider(confirm_again_due_);
         if (merged_) consider(device_rewrite_due_);
         if (now < device_doubt_until_ && (takes_over_ || state_->hands_device_over())) consider(device_doubt_until_);
         consider(digest_due_);

@@ -102,7 +102,10 @@ class MirrorLogCore {
     void answer_construct(const KernelRequest& request, Effects& effects) const;
     void answer_idle(const KernelRequest& request, Effects& effects);
     std::uint64_t idle_sync_count() const;
-    void start_joining(const KernelRequest& request, Effects& effects);
+    void resume(const KernelRequest& request, Effects& effects);
+    void start_joining(Effects& effects);
+    /// A kernel sends it for an instance that it has resumed alone.
+    static bool only_after_resume(const KernelRequest& request);
     void resume_again(const KernelRequest& request, Instant now, Effects& effects);
     void stop_recovery(const KernelRequest& request, Instant now, Effects& effects);
     void start_leaving(const KernelRequest& request, Instant now, Effects& effects);
@@ -223,6 +226,9 @@ class MirrorLogCore {
     void send_confirmations(Effects& effects);
     void update_confirmed();
     void answer_flushes(Effects& effects);
+    void await_confirmation(const KernelRequest& request);
+    void ask_for_confirmation();
+    void confirm_again(Instant now, Effects& effects);
     void fail_flushes(int error, Effects& effects);
     void refuse_flushes(int error, Effects& effects);
     void merge(const DeviceImage& image, Effects& effects);
@@ -240,6 +246,8 @@ class MirrorLogCore {
     /// Constructed by a reconnect: the kernel's hint and marks are not known.
     bool reconnected_ = false;
     bool resumed_before_ = false;
+    /// The next RESUME is a reconnect's, as its CTR was.
+    bool reconnect_resumes_ = false;
     /// The kernel stopped recovery and has not resumed since.
     bool past_presuspend_ = false;
     /// Created again without a state file: it may have, and "is being recovered" was said so many times since it asked
@@ -262,8 +270,9 @@ class MirrorLogCore {
     /// Regions reported as failed, by the op that says so, until that is confirmed.
     std::map<std::uint64_t, RegionNumber> failures_;
     std::vector<WaitingFlush> flushes_;
-    /// Marks failed to become durable and nobody tries that again by itself.
+    /// Marks failed to become durable: the next FLUSH tries that again, or what waits does.
     bool flush_failed_ = false;
+    std::optional<Instant> confirm_again_due_;
     std::vector<WaitingWork> work_;
     RecoveryWork recovery_;
     /// The want_work that is under way, or the grant it brought waits for its confirmation.

@@ -9,6 +9,11 @@ namespace cmirror::mirror_log {
 
 namespace {
 
+using namespace std::chrono_literals;
+
+constexpr std::size_t flushes_max = 256;
+constexpr Instant confirm_again_after = 1s;
+
 /// Does the originator wait for this op to be confirmed?
 bool waits_for_confirmation(OpKind kind) {
     switch (kind) {
@@ -62,6 +67,7 @@ void MirrorLogCore::update_durability(Instant now, Effects& effects) {
     send_confirmations(effects);
     update_confirmed();
     answer_flushes(effects);
+    confirm_again(now, effects);
 }
 
 /// The device's write failed: the FLUSHes that wait for it carry the error, here and at their originators.
@@ -82,9 +88,39 @@ void MirrorLogCore::fail_flushes(int error, Effects& effects) {
 
 void MirrorLogCore::refuse_flushes(int error, Effects& effects) {
     flush_failed_ = true;
-    for (const WaitingFlush& flush : std::exchange(flushes_, {}))
-        refuse(flush.request, error, effects);
+    for (WaitingFlush& flush : std::exchange(flushes_, {})) {
+        // A RESUME that fails would fail the request which waits behind it in the kernel.
+        if (flush.request.type == RequestType::resume)
+            flushes_.push_back(std::move(flush));
+        else
+            refuse(flush.request, error, effects);
+    }
     fail_legacy_flushes(error, effects);
+}
+
+/// A request waits for the confirmation of `need_`. The kernel has a handful of tasks that wait; one that repeats its
+/// request after 15 s forgets the earlier.
+void MirrorLogCore::await_confirmation(const KernelRequest& request) {
+    if (flushes_.size() == flushes_max) flushes_.erase(flushes_.begin());
+    flushes_.push_back({request, need_, legacy_.flush_sent});
+}
+
+/// Whoever confirms is asked to try again.
+void MirrorLogCore::ask_for_confirmation() {
+    need_ = outbox_.add({OpKind::confirm, 0, 1}) + 1;
+    flush_failed_ = false;
+    confirm_again_due_.reset();
+}
+
+/// What waits behind a failure, and is not refused for it, is tried again by itself.
+void MirrorLogCore::confirm_again(Instant now, Effects& effects) {
+    if (!flush_failed_ || flushes_.empty()) return confirm_again_due_.reset();
+    if (!confirm_again_due_) confirm_again_due_ = now + confirm_again_after;
+    if (now < *confirm_again_due_) return;
+    ask_for_confirmation();
+    for (WaitingFlush& flush : flushes_)
+        flush.need = need_;
+    outbox_.send(effects, now);
 }
 
 /// Tells originators that count on this member how far their ops are applied, and on the device.

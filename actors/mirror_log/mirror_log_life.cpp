@@ -3,8 +3,33 @@
 
 namespace cmirror::mirror_log {
 
-void MirrorLogCore::start_joining(const KernelRequest& request, Effects& effects) {
+// What ends late is a CLEAR and its FLUSH (spec/kernel.md). A RESUME may be lost for good.
+bool MirrorLogCore::only_after_resume(const KernelRequest& request) {
+    switch (request.type) {
+        case RequestType::in_sync:
+        case RequestType::mark_region:
+        case RequestType::get_resync_work:
+        case RequestType::is_remote_recovering:
+            return true;
+        case RequestType::flush: {
+            const auto* regions = std::get_if<RegionList>(&request.payload);
+            return regions != nullptr && !regions->empty();
+        }
+        default:
+            return false;
+    }
+}
+
+// A suspended instance goes through a reconnect for any request that is lost (spec/kernel.md), and its RESUME says
+// nothing: joined again, it would keep the group from the instance that takes its place. Should it have been a real one
+// that came after a reconnect's was lost, the requests that follow show it.
+void MirrorLogCore::resume(const KernelRequest& request, Effects& effects) {
+    if (life_ == LifeState::suspended && std::exchange(reconnect_resumes_, false)) return reply(request, {}, effects);
     resume_requests_.push_back(request);
+    start_joining(effects);
+}
+
+void MirrorLogCore::start_joining(Effects& effects) {
     if (resumed_before_ || !reconnected_)
         hint_.resumed();
     else
@@ -84,6 +109,7 @@ void MirrorLogCore::stop_recovery(const KernelRequest& request, Instant now, Eff
 void MirrorLogCore::start_leaving(const KernelRequest& request, Instant now, Effects& effects) {
     leave_requests_.push_back(request);
     life_ = LifeState::leaving;
+    reconnect_resumes_ = false;
     answer_no_work(effects);
     if (valid_) {
         cool(warm_.take_all());

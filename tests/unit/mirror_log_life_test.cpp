@@ -75,6 +75,57 @@ TEST_F(OneNode, constructor_and_resume_of_a_live_log_succeed) {
     EXPECT_EQ(error(call(R::resume)), 0);
 }
 
+TEST_F(OneNode, reconnect_of_a_suspended_log_does_not_resume_it) {
+    cluster->start(1);
+    recover_all();
+    call(R::presuspend);
+    call(R::postsuspend);
+    EXPECT_EQ(error(call(R::ctr, ConstructorText{core_log, true})), 0);
+    EXPECT_EQ(error(call(R::resume)), 0);
+    EXPECT_EQ(node().core->life(), LifeState::suspended);
+    EXPECT_FALSE(node().joined);
+}
+
+TEST_F(OneNode, what_only_a_resumed_log_is_asked_shows_that_the_resume_was_a_real_one) {
+    cluster->start(1);
+    recover_all();
+    call(R::presuspend);
+    call(R::postsuspend);
+    // The RESUME of this reconnect is lost.
+    call(R::ctr, ConstructorText{core_log, true});
+    call(R::resume);
+    EXPECT_EQ(error(call(R::mark_region, list({5}))), 0);
+    EXPECT_EQ(error(call(R::flush)), 0);
+    EXPECT_EQ(node().core->life(), LifeState::active);
+    EXPECT_TRUE(node().core->state()->marks().marked(5));
+}
+
+TEST_F(OneNode, resume_that_was_lost_is_made_up_for_by_what_follows_it) {
+    cluster->start(1);
+    recover_all();
+    call(R::presuspend);
+    call(R::postsuspend);
+    // What the end of a write may still send says nothing.
+    call(R::clear_region, list({5}));
+    call(R::flush);
+    EXPECT_EQ(node().core->life(), LifeState::suspended);
+    EXPECT_EQ(integer(call(R::in_sync, RegionNumber{5})), 1U);
+    EXPECT_EQ(node().core->life(), LifeState::active);
+}
+
+TEST_F(OneNode, reconnect_of_a_log_that_is_in_use_leaves_its_next_resume_a_real_one) {
+    cluster->start(1);
+    recover_all();
+    call(R::ctr, ConstructorText{core_log, true});
+    call(R::resume);
+    // The RESUME of this one is lost.
+    call(R::ctr, ConstructorText{core_log, true});
+    call(R::presuspend);
+    call(R::postsuspend);
+    call(R::resume);
+    EXPECT_EQ(node().core->life(), LifeState::active);
+}
+
 TEST_F(OneNode, suspend_and_resume_keep_what_is_in_sync) {
     cluster->start(1);
     recover_all();

@@ -95,6 +95,20 @@ TEST_F(Partition, node_fenced_for_long_enough_counts_as_gone) {
     expect_equal({1, 2});
 }
 
+TEST_F(Partition, side_that_changes_during_a_merge_is_the_side_that_is_left) {
+    cluster->partition({2});
+    for (const NodeId id : {1U, 2U, 3U})
+        cluster->drop_next[id] = 1;
+    cluster->heal();
+    cluster->partition({1});
+    call(3, R::flush, list({6}));
+    cluster->heal();
+    cluster->advance(20s);
+    for (const NodeId id : {1U, 2U, 3U})
+        ASSERT_TRUE(node(id).core->valid()) << id;
+    expect_equal({1, 2, 3});
+}
+
 // What the majority wrote and then lost in a crash, the cut-off side never heard of.
 TEST_F(Partition, side_that_others_may_have_outvoted_starts_anew_when_they_are_gone) {
     cluster->partition({2});
