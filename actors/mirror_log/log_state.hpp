@@ -214,6 +214,7 @@ class LogState {
     void not_clean(RegionNumber region);
     void lose_writer(Owner owner, StateChanges& changes);
     void end_owner(Owner owner);
+    void clean_what_nobody_clears();
     void node_gone(NodeId node, StateChanges& changes);
     void settle(StateChanges& changes);
     void release_held();

@@ -58,7 +58,7 @@ void MirrorLogCore::request(const KernelRequest& request, Instant now, Effects& 
 }
 
 void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& effects) {
-    if (life_ == LifeState::suspended && only_after_resume(request)) start_joining(effects);
+    notice_use(request, effects);
     switch (action_for(life_, request.type)) {
         case Action::wait:
             if (waiting_.size() == waiting_max) waiting_.erase(waiting_.begin());
@@ -78,7 +78,8 @@ void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& 
         case Action::stop_recovery:
             return stop_recovery(request, now, effects);
         case Action::leave:
-            return start_leaving(request, now, effects);
+            leave_requests_.push_back(request);
+            return start_leaving(now, effects);
         case Action::destroy:
             return destroy(request, now, effects);
         case Action::reconnect:
@@ -111,6 +112,7 @@ void MirrorLogCore::construct(const KernelRequest& request, Effects& effects) {
     constructed_ = true;
     args_ = *parsed;
     reconnected_ = text.reconnect;
+    reconnect_resumes_ = text.reconnect;
     hint_ = HintTracker(args_.region_count);
     take_kept(effects);
     if (args_.disk_log) {

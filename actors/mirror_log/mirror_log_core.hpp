@@ -58,6 +58,8 @@ class MirrorLogCore {
     void membership(const Membership& membership, Instant now, Effects& effects);
     void quorum(const QuorumView& view, Instant now, Effects& effects);
     void cluster_lost(Instant now, Effects& effects);
+    /// The kernel uses another instance of this uuid on this node.
+    void superseded(Instant now, Effects& effects);
     void device_opened(const Result<std::uint64_t, DeviceError>& size_bytes, Instant now, Effects& effects);
     void device_read(const Result<DeviceImage, DeviceError>& image, Instant now, Effects& effects);
     void device_written(std::uint64_t write, const Result<void, DeviceError>& outcome, Instant now, Effects& effects);
@@ -103,12 +105,13 @@ class MirrorLogCore {
     void answer_idle(const KernelRequest& request, Effects& effects);
     std::uint64_t idle_sync_count() const;
     void resume(const KernelRequest& request, Effects& effects);
-    void start_joining(Effects& effects);
+    void start_joining(bool in_use, Effects& effects);
     /// A kernel sends it for an instance that it has resumed alone.
     static bool only_after_resume(const KernelRequest& request);
+    void notice_use(const KernelRequest& request, Effects& effects);
     void resume_again(const KernelRequest& request, Instant now, Effects& effects);
     void stop_recovery(const KernelRequest& request, Instant now, Effects& effects);
-    void start_leaving(const KernelRequest& request, Instant now, Effects& effects);
+    void start_leaving(Instant now, Effects& effects);
     void continue_leaving(Instant now, Effects& effects);
     void finish_leaving(Effects& effects);
     void destroy(const KernelRequest& request, Instant now, Effects& effects);
@@ -248,6 +251,8 @@ class MirrorLogCore {
     bool resumed_before_ = false;
     /// The next RESUME is a reconnect's, as its CTR was.
     bool reconnect_resumes_ = false;
+    /// The kernel has shown that it has resumed this instance.
+    bool in_use_ = false;
     /// The kernel stopped recovery and has not resumed since.
     bool past_presuspend_ = false;
     /// Created again without a state file: it may have, and "is being recovered" was said so many times since it asked

@@ -139,7 +139,7 @@ void MirrorLogCore::rejoin(Effects& effects) {
     reset_membership();
     life_ = LifeState::joining;
     effects.emplace_back(LeaveEffect{});
-    effects.emplace_back(JoinEffect{});
+    effects.emplace_back(JoinEffect{in_use_});
 }
 
 void MirrorLogCore::load_state(Instant now, Effects& effects) {

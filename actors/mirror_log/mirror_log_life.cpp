@@ -24,19 +24,31 @@ bool MirrorLogCore::only_after_resume(const KernelRequest& request) {
 // nothing: joined again, it would keep the group from the instance that takes its place. Should it have been a real one
 // that came after a reconnect's was lost, the requests that follow show it.
 void MirrorLogCore::resume(const KernelRequest& request, Effects& effects) {
-    if (life_ == LifeState::suspended && std::exchange(reconnect_resumes_, false)) return reply(request, {}, effects);
+    const bool reconnects = std::exchange(reconnect_resumes_, false);
+    if (life_ == LifeState::suspended && reconnects) return reply(request, {}, effects);
     resume_requests_.push_back(request);
-    start_joining(effects);
+    start_joining(!reconnects, effects);
 }
 
-void MirrorLogCore::start_joining(Effects& effects) {
+void MirrorLogCore::notice_use(const KernelRequest& request, Effects& effects) {
+    if (!only_after_resume(request)) return;
+    if (life_ == LifeState::suspended) {
+        start_joining(true, effects);
+    } else if (life_ == LifeState::joining && !in_group_ && !in_use_) {
+        in_use_ = true;
+        effects.emplace_back(JoinEffect{in_use_});
+    }
+}
+
+void MirrorLogCore::start_joining(bool in_use, Effects& effects) {
+    in_use_ = in_use;
     if (resumed_before_ || !reconnected_)
         hint_.resumed();
     else
         hint_.reconnected();
     life_ = LifeState::joining;
     reset_membership();
-    effects.emplace_back(JoinEffect{});
+    effects.emplace_back(JoinEffect{in_use_});
 }
 
 /// Forgets what belonged to an earlier membership.
@@ -106,8 +118,17 @@ void MirrorLogCore::stop_recovery(const KernelRequest& request, Instant now, Eff
     reply(request, {}, effects);
 }
 
-void MirrorLogCore::start_leaving(const KernelRequest& request, Instant now, Effects& effects) {
-    leave_requests_.push_back(request);
+// A kernel resumes an instance when the one before it has drained its I/O: its POSTSUSPEND was lost (spec/kernel.md),
+// or this one was joined for a reconnect alone.
+void MirrorLogCore::superseded(Instant now, Effects& effects) {
+    const bool member = life_ == LifeState::joining || life_ == LifeState::active || life_ == LifeState::presuspended;
+    if (ended_ || !member) return;
+    say(LogLevel::notice, "the kernel uses another instance of it: this one leaves", effects);
+    start_leaving(now, effects);
+    after_event(now, effects);
+}
+
+void MirrorLogCore::start_leaving(Instant now, Effects& effects) {
     life_ = LifeState::leaving;
     reconnect_resumes_ = false;
     answer_no_work(effects);

@@ -180,6 +180,7 @@ void LogCluster::carry_out(Node& node, Effects& effects) {
                 std::copy(patch.bytes.begin(), patch.bytes.end(),
                           node.state_file.begin() + static_cast<std::ptrdiff_t>(patch.offset));
         } else if (std::holds_alternative<JoinEffect>(effect)) {
+            if (node.joined) continue;
             node.joined = true;
             change({}, {{node.member(), ChangeReason::join}});
         } else if (std::holds_alternative<LeaveEffect>(effect)) {

@@ -120,6 +120,8 @@ class LogCluster {
     /// The partition heals: each side sees the other come back.
     void heal();
     void set_quorum(NodeId id, bool quorate);
+    /// Its kernel uses another instance of the uuid.
+    void supersede(NodeId id);
     /// Writes wait until release_writes().
     bool hold_writes = false;
     void release_writes();

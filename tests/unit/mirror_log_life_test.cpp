@@ -1,6 +1,7 @@
 // One node, alone in its group: construction, suspends, restarts and the end of a log.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "tests/unit/one_node_fixture.hpp"
@@ -111,6 +112,33 @@ TEST_F(OneNode, resume_that_was_lost_is_made_up_for_by_what_follows_it) {
     EXPECT_EQ(node().core->life(), LifeState::suspended);
     EXPECT_EQ(integer(call(R::in_sync, RegionNumber{5})), 1U);
     EXPECT_EQ(node().core->life(), LifeState::active);
+}
+
+TEST_F(OneNode, superseded_log_leaves_as_after_its_postsuspend) {
+    cluster->start(1);
+    recover_all();
+    call(R::flush, list({5}));
+    cluster->supersede(1);
+    cluster->advance(2s);
+    EXPECT_EQ(node().core->life(), LifeState::suspended);
+    EXPECT_FALSE(node().joined);
+    EXPECT_FALSE(node().core->state()->sync().test(5));
+    EXPECT_EQ(error(call(R::flush)), 0);
+}
+
+TEST_F(OneNode, log_that_was_superseded_wrongly_says_that_it_is_in_use) {
+    cluster->start(1);
+    recover_all();
+    cluster->supersede(1);
+    cluster->advance(2s);
+    Effects effects;
+    node().core->request({1000, R::in_sync, 2, node().luid, *Uuid::from_text("LVM-test"), RegionNumber{5}},
+                         cluster->now, effects);
+    const auto joins = [](const Effect& effect) {
+        const auto* join = std::get_if<JoinEffect>(&effect);
+        return join != nullptr && join->in_use;
+    };
+    EXPECT_TRUE(std::any_of(effects.begin(), effects.end(), joins));
 }
 
 TEST_F(OneNode, reconnect_of_a_log_that_is_in_use_leaves_its_next_resume_a_real_one) {

@@ -282,6 +282,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer self, Seen* seen
             [](const Membership&) {},
             [](const QuorumChanged&) {},
             [](const ClusterLost&) {},
+            [](const Superseded&) {},
             [](const DeviceOpened&) {},
             [](const DeviceRead&) {},
             [](const DeviceWritten&) {},
