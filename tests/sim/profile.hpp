@@ -32,7 +32,11 @@ enum class Fault : std::uint8_t {
     leg_write_fails,     ///< a write to a leg other than the primary
     copy_fails,          ///< a recovery copy's write
     preflush_fails,      ///< the cache of a leg loses what was in flight
+    state_lost,          ///< a daemon dies, and its state files with it
+    state_damaged,       ///< a daemon dies, and its state files are not what it wrote
+    state_unwritable,    ///< /run is full for a while
     device_write_fails,  ///< of the log device
+    device_write_torn,   ///< a part of it is there, and it fails
     device_read_fails,   ///<
     device_away,         ///< for a while
     device_slow,         ///< for a while

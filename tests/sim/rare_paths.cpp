@@ -13,7 +13,7 @@ struct Path {
     std::string_view counter;
 };
 
-constexpr std::array<Path, 17> paths{{
+constexpr std::array<Path, 23> paths{{
     {"took the log device over", "path: server take-over"},
     {"is served by this node now", "path: new server"},
     {"every member that had the state is gone", "path: state lost by all"},
@@ -31,6 +31,12 @@ constexpr std::array<Path, 17> paths{{
     {"cannot open its log device", "path: device open failed"},
     {"log device works again", "path: device works again"},
     {"asking the kernel to create it again", "path: unknown log"},
+    {"its state file is given up", "path: state file given up"},
+    {"and has no state file", "path: created again without a state file"},
+    {"marks from its state file", "path: created again with a state file"},
+    {"refused with -EINVAL", "path: bad request refused"},
+    {"): dropped", "path: bad frame dropped"},
+    {"did not come from the kernel", "path: foreign frame dropped"},
 }};
 
 }  // namespace
@@ -47,11 +53,30 @@ std::vector<std::string> required_counters() {
         all.push_back("fault: " + std::string(name_of(static_cast<Fault>(i))));
     for (const Path& path : paths)
         all.emplace_back(path.counter);
-    for (const char* path :
-         {"path: request sent again after 15 s", "path: late answer", "path: reconnect",
-          "path: suspend, resume or DTR is lost", "path: reload after a failure", "path: a write failed",
-          "path: a leg's cache lost a write", "path: partitions merged", "path: power cut during a device write",
-          "path: write to the primary leg alone", "path: refreshed at the end"})
+    for (const char* path : {"path: request sent again after 15 s",
+                             "path: late answer",
+                             "path: reconnect",
+                             "path: suspend, resume or DTR is lost",
+                             "path: reload after a failure",
+                             "path: a write failed",
+                             "path: a leg's cache lost a write",
+                             "path: partitions merged",
+                             "path: power cut during a device write",
+                             "path: write to the primary leg alone",
+                             "path: refreshed at the end",
+                             "path: a reply overtakes another",
+                             "path: partition, one side with quorum",
+                             "path: partition without quorum on any side",
+                             "path: change for the reason join",
+                             "path: change for the reason leave",
+                             "path: change for the reason node down",
+                             "path: change for the reason node up",
+                             "path: change for the reason process down",
+                             "path: change with several entries",
+                             "path: multicast to be tried again",
+                             "path: multicast accepted and lost",
+                             "path: message lost as its ring broke",
+                             "path: message lost with its sender"})
         all.emplace_back(path);
     return all;
 }

@@ -1,6 +1,7 @@
 // Time, actors and the cluster's steps. Nodes are in world_nodes.cpp, the end of a run in world_end.cpp.
 #include "tests/sim/world.hpp"
 
+#include <array>
 #include <caf/scheduled_actor.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 #include <utility>
@@ -93,7 +94,27 @@ bool World::run() {
     }
     if (!violation_) finish();
     if (violation_ && tracing()) tell_logs();
+    count_cluster();
     return !violation_;
+}
+
+void World::count_cluster() {
+    const FakeCluster::Tally& tally = cluster.tally();
+    constexpr std::array<std::pair<ChangeReason, std::string_view>, 5> reasons{{
+        {ChangeReason::join, "path: change for the reason join"},
+        {ChangeReason::leave, "path: change for the reason leave"},
+        {ChangeReason::node_down, "path: change for the reason node down"},
+        {ChangeReason::node_up, "path: change for the reason node up"},
+        {ChangeReason::process_down, "path: change for the reason process down"},
+    }};
+    for (const auto& [reason, name] : reasons)
+        if (const auto found = tally.reasons.find(reason); found != tally.reasons.end())
+            counters.add(name, found->second);
+    counters.add("path: change with several entries", tally.several_entries);
+    counters.add("path: multicast to be tried again", tally.try_again);
+    counters.add("path: multicast accepted and lost", tally.vanished);
+    counters.add("path: message lost as its ring broke", tally.lost_at_change);
+    counters.add("path: message lost with its sender", tally.lost_with_sender);
 }
 
 /// One event and everything that follows from it at the same time. False if there is none before `end`.
@@ -223,10 +244,22 @@ bool World::strikes(Fault fault, Node& node) {
 }
 
 Instant World::device_latency() {
-    return load.around(profile.device);
+    constexpr Instant slowest = 2s;
+    const Instant usual = load.around(profile.device);
+    return slow_until_ > now() ? std::min(usual * 100, slowest) : usual;
 }
 
 // -- what happens --------------------------------------------------------------------------------------
+
+void World::asked(Node& node, const KernelRequest& request, unsigned copies, std::size_t room) {
+    for (auto& checker : checkers_)
+        checker->asked(node, request, copies, room);
+}
+
+void World::replied(Node& node, const UnpackedKernelReply& reply) {
+    for (auto& checker : checkers_)
+        checker->replied(node, reply);
+}
 
 void World::answered(Node& node, const KernelRequest& request, const Answer& answer) {
     if (tracing())

@@ -84,6 +84,8 @@ class World {
     bool loaded() const { return loaded_; }
     bool mirror_wanted(std::size_t) const { return true; }
     Instant device_latency();
+    /// The log devices are a hundred times as slow for so long.
+    void slow_device(Instant time) { slow_until_ = now() + time; }
     void before_device_call(Node& node);
 
     // -- faults
@@ -93,6 +95,8 @@ class World {
     static constexpr std::uint32_t garbage_seq = 0x80000000U;
 
     // -- what happens, told to checkers, counters and the story
+    void asked(Node& node, const KernelRequest& request, unsigned copies, std::size_t room);
+    void replied(Node& node, const UnpackedKernelReply& reply);
     void answered(Node& node, const KernelRequest& request, const Answer& answer);
     void write_dispatched(Node& node, MappedDevice& device, MirrorTarget& target, const Bio& bio, bool all_legs);
     void leg_written(Node& node, MappedDevice& device, Slot slot, Leg leg, Version version);
@@ -110,8 +114,6 @@ class World {
     std::uint64_t events() const { return events_; }
 
     void run_actors();
-    /// Why the run cannot end yet; empty if everything is well.
-    std::string unfinished();
     /// What logs and kernels know, for the story.
     void tell_logs();
 
@@ -132,7 +134,7 @@ class World {
     void plan_cluster();
     void collect_replies();
     void check();
-    void end_faults();
+    void count_cluster();
     void finish();
     void tend();
     void tick();
@@ -151,6 +153,7 @@ class World {
     std::optional<Violation> violation_;
     std::map<NodeId, std::deque<caf::resumable*>> held_jobs_;
     std::map<NodeId, Instant> outside_since_;
+    Instant slow_until_{};
     bool loaded_ = true, ending_ = false;
     unsigned tended_ = 0;
 };

@@ -30,10 +30,15 @@ void World::finish() {
         const Instant second = now() + 1s;
         while (step(second)) {
         }
-        const std::string why = unfinished();
+        std::string why, by;
+        for (auto& checker : checkers_)
+            if (why.empty()) {
+                why = checker->unfinished();
+                by = checker->name();
+            }
         if (why.empty()) break;
         if (now() - begin > settle_max) {
-            violation("settles", 0, "not well " + std::to_string(settle_max / 1s) + " s after the last fault: " + why);
+            violation(by, 0, "not well " + std::to_string(settle_max / 1s) + " s after the last fault: " + why);
             break;
         }
         if ((now() - begin) / 1s % (refresh_every / 1s) == 0) tend();
@@ -130,36 +135,6 @@ void World::tell_logs() {
             if (d->live() != nullptr)
                 tell(*n, "at the end: kernel, " + hexadecimal(d->live()->luid()) + ": " + d->live()->describe());
     }
-}
-
-std::string World::unfinished() {
-    for (auto& n : nodes_) {
-        const std::string where = "node " + std::to_string(n->id) + ": ";
-        if (!n->daemon || !n->kernel) return where + "not running";
-        if (n->kernel->waiting_requests() > 0) {
-            const Instant waited = now() - n->kernel->oldest_request();
-            return where + "the kernel waits for an answer since " + std::to_string(waited / 1ms) + " ms";
-        }
-        for (auto& d : n->kernel->devices()) {
-            if (d->live() == nullptr || d->busy()) return where + "the mirror does not exist or is suspended";
-            if (d->in_flight() > 0)
-                return where + std::to_string(d->in_flight()) + " bios wait: " + d->live()->describe();
-            if (d->live()->has_stale_cache()) return where + "a region is cached as not in sync";
-            const auto* core = n->daemon->log(d->live()->luid());
-            if (core == nullptr || !core->valid()) return where + "its log is not a valid member";
-            const auto& state = *core->state();
-            if (!state.sync().all())
-                return where + std::to_string(state.region_count() - state.sync().count()) + " regions out of sync";
-            if (!state.clean().all())
-                return where + std::to_string(state.region_count() - state.clean().count()) + " regions dirty";
-            if (!state.grants().empty() || !state.held().empty()) return where + "grants or held marks are left";
-        }
-    }
-    for (const Mirror& m : mirrors_)
-        for (RegionNumber region = 0; region < m.profile.regions; ++region)
-            if (m.data->differs(region))
-                return "region " + std::to_string(region) + ": the legs differ: " + m.data->describe(region);
-    return {};
 }
 
 }  // namespace cmirror::sim

@@ -11,17 +11,17 @@ namespace cmirror::sim {
 
 namespace {
 
-/// What a write that was under way leaves on the disk: `share` of its bytes, from the front.
-void tear(FakeDisk& disk, const WriteDevice& write, double share) {
-    std::size_t size = 0;
+/// What a write that was under way leaves on the disk: a part of it. The disk puts sectors down in any order, so each
+/// may be there or not.
+void tear(FakeDisk& disk, const WriteDevice& write, double share, Random& random) {
+    constexpr std::size_t sector = 512;
     for (const DeviceBlock& block : write.blocks)
-        size += block.bytes.size();
-    auto left = static_cast<std::size_t>(static_cast<double>(size) * share);
-    for (const DeviceBlock& block : write.blocks) {
-        const std::size_t part = std::min(left, block.bytes.size());
-        std::copy_n(block.bytes.begin(), part, disk.bytes().begin() + static_cast<std::ptrdiff_t>(block.offset));
-        left -= part;
-    }
+        for (std::size_t at = 0; at < block.bytes.size(); at += sector) {
+            if (!random.chance(share)) continue;
+            const std::size_t size = std::min(sector, block.bytes.size() - at);
+            std::copy_n(block.bytes.begin() + static_cast<std::ptrdiff_t>(at), size,
+                        disk.bytes().begin() + static_cast<std::ptrdiff_t>(block.offset + at));
+        }
 }
 
 }  // namespace
@@ -67,7 +67,7 @@ void World::power_cut(const std::vector<NodeId>& ids) {
                     count("path: power cut during a device write");
                     for (Mirror& m : mirrors_)
                         if (m.disk && queue->device_name() == "7:" + std::to_string(&m - mirrors_.data()))
-                            tear(*m.disk, *write, std::min(chaos.unit() * 1.5, 1.0));
+                            tear(*m.disk, *write, std::min(chaos.unit() * 1.5, 1.0), chaos);
                 }
         n.kernel.reset();
         n.daemon.reset();
@@ -105,7 +105,7 @@ void World::kill_daemon(Node& node) {
         if (const WriteDevice* write = queue->writing())
             for (Mirror& m : mirrors_)
                 if (m.disk && queue->device_name() == "7:" + std::to_string(&m - mirrors_.data()) && chaos.chance(0.7))
-                    tear(*m.disk, *write, 1.0);
+                    tear(*m.disk, *write, 1.0, chaos);
     node.daemon.reset();
 }
 
@@ -117,15 +117,13 @@ MappedDevice* World::device(Node& node, std::size_t mirror) {
 /// Faults of the device strike when a call reaches it.
 void World::before_device_call(Node& node) {
     const bool write_fails = strikes(Fault::device_write_fails, node);
+    const bool write_torn = strikes(Fault::device_write_torn, node);
     const bool read_fails = strikes(Fault::device_read_fails, node);
     for (Mirror& m : mirrors_) {
         if (!m.disk) continue;
         if (read_fails) m.disk->fail_next(FakeDisk::Call::read, 5);
-        if (!write_fails) continue;
-        if (chaos.chance(0.5))
-            m.disk->fail_next(FakeDisk::Call::write, 5);
-        else
-            m.disk->tear_next_write(chaos.index(4096), 5);
+        if (write_fails) m.disk->fail_next(FakeDisk::Call::write, 5);
+        if (write_torn) m.disk->tear_next_write(chaos.index(4096), 5);
     }
 }
 
