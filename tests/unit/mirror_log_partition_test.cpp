@@ -109,6 +109,21 @@ TEST_F(Partition, side_that_changes_during_a_merge_is_the_side_that_is_left) {
     expect_equal({1, 2, 3});
 }
 
+TEST_F(Partition, node_that_leaves_while_its_side_loses_the_merge_is_suspended) {
+    cluster->partition({3});
+    call(3, R::presuspend);
+    // Its last word is lost: it waits for it.
+    cluster->drop_next[3] = 1;
+    const auto leaves = cluster->ask(3, R::postsuspend);
+    cluster->settle();
+    ASSERT_EQ(node(3).core->life(), LifeState::leaving);
+    cluster->heal();
+    EXPECT_TRUE(answered(3, leaves));
+    EXPECT_EQ(node(3).core->life(), LifeState::suspended);
+    cluster->advance(10s);
+    EXPECT_FALSE(node(3).joined);
+}
+
 // What the majority wrote and then lost in a crash, the cut-off side never heard of.
 TEST_F(Partition, side_that_others_may_have_outvoted_starts_anew_when_they_are_gone) {
     cluster->partition({2});
