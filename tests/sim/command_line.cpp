@@ -70,6 +70,7 @@ std::string_view usage() {
            "  --minutes M      simulated minutes with load and faults (1)\n"
            "  --trace          tell the whole story\n"
            "  --calm           nothing goes wrong\n"
+           "  --legacy         the field's daemon runs on some of the nodes (2 at least); they are updated at the end\n"
            "  --only FAULT     this kind of fault, in every run, and no others; may be repeated\n"
            "  --without FAULT  not this kind; may be repeated\n"
            "  --repeat N       run every Nth seed twice: both must end alike\n"
@@ -93,6 +94,8 @@ Result<CommandLine, std::string> parse_command_line(std::span<const char* const>
             command.trace = true;
         } else if (argument == "--calm") {
             command.batch.run.calm = true;
+        } else if (argument == "--legacy") {
+            command.batch.run.legacy = true;
         } else if (argument == "--counters") {
             command.batch.require_counters = true;
         } else if (std::find(with_value.begin(), with_value.end(), argument) == with_value.end()) {
@@ -105,6 +108,8 @@ Result<CommandLine, std::string> parse_command_line(std::span<const char* const>
             seeded = seeded || argument == "--seed";
         }
     }
+    if (command.batch.run.legacy && command.batch.run.nodes < 2)
+        return Failure<std::string>("--legacy needs two nodes");
     if (!seeded) {
         std::random_device source;
         command.batch.first_seed = (std::uint64_t{source()} << 16U) ^ source();

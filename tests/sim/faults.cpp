@@ -75,7 +75,10 @@ bool FaultEngine::power_fault(Fault fault) {
     for (const NodeId id : victims) {
         Node& node = world_.node(id);
         world_.after(world_.chaos.between(Instant{1s}, Instant{12s}), [this, &node] {
-            if (!node.kernel) world_.power_on(node);
+            if (node.kernel) return;
+            // Now and then it comes back updated, or as it was before.
+            if (world_.options.legacy && world_.chaos.chance(0.3)) node.legacy = !node.legacy;
+            world_.power_on(node);
         });
     }
     return true;
@@ -160,8 +163,9 @@ void FaultEngine::arm(Fault fault, unsigned times) {
 
 /// Its state files stay, or do not.
 bool FaultEngine::kill_daemon(Fault fault) {
-    Node* node = any_node(true);
-    if (node == nullptr || (fault != Fault::daemon_killed && node->states.files.empty())) return false;
+    const bool files_stay = fault == Fault::daemon_killed;
+    Node* node = any_node(!files_stay);
+    if (node == nullptr || !world_.has_daemon(*node) || (!files_stay && node->states.files.empty())) return false;
     world_.kill_daemon(*node);
     if (fault == Fault::state_lost) {
         node->states.files.clear();
@@ -173,7 +177,7 @@ bool FaultEngine::kill_daemon(Fault fault) {
         }
     }
     world_.after(world_.chaos.between(Instant{10ms}, Instant{8s}), [this, node] {
-        if (node->kernel && !node->daemon) world_.start_daemon(*node);
+        if (node->kernel && !world_.has_daemon(*node)) world_.start_daemon(*node);
     });
     return true;
 }
@@ -263,7 +267,7 @@ void FaultEngine::end() {
             world_.power_on(*node);
         else if (!node->in_ring)
             world_.start_corosync(*node);
-        else if (!node->daemon)
+        else if (!world_.has_daemon(*node))
             world_.start_daemon(*node);
     }
 }

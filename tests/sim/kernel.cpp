@@ -78,18 +78,21 @@ Instant Kernel::oldest_request() const {
 }
 
 bool Kernel::send(const KernelRequest& request, unsigned& copies) {
-    if (!node_.daemon) return false;
-    FakeKernelSocket& socket = node_.daemon->socket();
+    if (!node_.daemon && !node_.legacy_daemon) return false;
     if (world_.strikes(Fault::request_lost, node_)) {
-        socket.overruns();
+        if (node_.daemon) node_.daemon->socket().overruns();
         return false;
+    }
+    copies = world_.strikes(Fault::request_twice, node_) ? 2 : 1;
+    if (node_.legacy_daemon) {
+        world_.hand_to_legacy(node_, request, copies);
+        return true;
     }
     std::array<std::byte, kernel_frame_size_max> buffer{};
     const std::size_t size = pack_kernel_request(request, buffer);
     const std::vector<std::byte> frame(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(size));
-    copies = world_.strikes(Fault::request_twice, node_) ? 2 : 1;
     for (unsigned i = 0; i < copies; ++i)
-        socket.kernel_sends(frame);
+        node_.daemon->socket().kernel_sends(frame);
     world_.mix_digest(request.seq, static_cast<std::uint64_t>(request.type));
     return true;
 }

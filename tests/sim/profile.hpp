@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,8 @@ struct Options {
     bool trace = false;
     /// Nothing goes wrong.
     bool calm = false;
+    /// The field's daemon runs on one node or more, but not on all.
+    bool legacy = false;
     /// If not empty, no other kinds of faults.
     std::vector<std::string> only;
     /// Kinds of faults that are left out.
@@ -88,6 +91,8 @@ struct Profile {
     double hot = 0;
     std::uint64_t hot_regions = 1;
     double preflush = 0;
+    /// Where the field's daemon is installed at first.
+    std::set<NodeId> legacy_nodes;
 
     bool on(Fault fault) const { return gap[static_cast<std::size_t>(fault)] != Instant{}; }
     std::string describe() const;

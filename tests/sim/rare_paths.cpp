@@ -65,6 +65,7 @@ std::vector<std::string> required_counters() {
                              "path: write to the primary leg alone",
                              "path: refreshed at the end",
                              "path: a reply overtakes another",
+                             "path: fenced",
                              "path: partition, one side with quorum",
                              "path: partition without quorum on any side",
                              "path: change for the reason join",

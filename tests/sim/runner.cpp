@@ -71,6 +71,7 @@ std::string replay_command(const Options& options) {
                        std::to_string(options.nodes) + " --minutes " +
                        std::to_string(std::chrono::duration<double>(options.length).count() / 60);
     if (options.calm) text += " --calm";
+    if (options.legacy) text += " --legacy";
     const auto list = [&text](const char* name, const std::vector<std::string>& kinds) {
         for (const std::string& kind : kinds)
             text += std::string(" ") + name + " " + kind;

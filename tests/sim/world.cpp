@@ -8,6 +8,7 @@
 
 #include "messages/invariant.hpp"
 #include "tests/sim/faults.hpp"
+#include "tests/sim/legacy_daemon.hpp"
 #include "tests/sim/mapped_device.hpp"
 #include "tests/sim/rare_paths.hpp"
 
@@ -25,6 +26,7 @@ Mirror make_mirror(const MirrorProfile& profile, std::size_t number) {
     arguments += " " + std::to_string(sectors_per_region) + (profile.nosync ? " nosync" : "");
     Mirror mirror;
     mirror.profile = profile;
+    mirror.device = device;
     mirror.table = {.uuid = *Uuid::from_text("LVM-mirror-" + std::to_string(number)),
                     .arguments = std::move(arguments),
                     .regions = profile.regions,
@@ -57,7 +59,7 @@ World::World(caf::actor_system& system, const Options& the_options)
     cluster.set_automatic(false);
     for (const MirrorProfile& m : profile.mirrors) {
         mirrors_.push_back(make_mirror(m, mirrors_.size()));
-        if (mirrors_.back().disk) disks.add("7:" + std::to_string(mirrors_.size() - 1), mirrors_.back().disk);
+        if (mirrors_.back().disk) disks.add(mirrors_.back().device, mirrors_.back().disk);
     }
     checkers_ = all_checkers(*this);
     faults_ = std::make_unique<FaultEngine>(*this);
@@ -65,6 +67,7 @@ World::World(caf::actor_system& system, const Options& the_options)
         nodes_.push_back(std::make_unique<Node>(*this, id));
         cluster.add_node(id);
         cluster.lose_node(id);
+        nodes_.back()->legacy = profile.legacy_nodes.contains(id);
     }
 }
 
@@ -72,6 +75,7 @@ World::~World() {
     for (auto& node : nodes_) {
         pause(*node, Instant{0});
         node->daemon.reset();
+        node->legacy_daemon.reset();
         node->kernel.reset();
     }
     scheduler_.clock().cancel_all();
@@ -139,7 +143,10 @@ void World::run_actors() {
         run_jobs();
         more = false;
         for (auto& node : nodes_)
-            if (node->daemon && !is_paused(*node)) more = node->daemon->watcher().poll_now() > 0 || more;
+            if (node->daemon && !is_paused(*node))
+                more = node->daemon->watcher().poll_now() > 0 || more;
+            else if (node->legacy_daemon)
+                more = node->legacy_daemon->poll() || more;
     }
     collect_replies();
     plan_cluster();
@@ -252,11 +259,13 @@ Instant World::device_latency() {
 // -- what happens --------------------------------------------------------------------------------------
 
 void World::asked(Node& node, const KernelRequest& request, unsigned copies, std::size_t room) {
+    if (node.legacy_daemon) return;
     for (auto& checker : checkers_)
         checker->asked(node, request, copies, room);
 }
 
 void World::replied(Node& node, const UnpackedKernelReply& reply) {
+    if (node.legacy_daemon) return;
     for (auto& checker : checkers_)
         checker->replied(node, reply);
 }
@@ -267,6 +276,7 @@ void World::answered(Node& node, const KernelRequest& request, const Answer& ans
                        (answer.error != 0 ? "error " + std::to_string(answer.error)
                                           : std::to_string(answer.first) +
                                                 (answer.size == 16 ? ", " + std::to_string(answer.second) : "")));
+    if (node.legacy_daemon) return;
     for (auto& checker : checkers_)
         checker->answered(node, request, answer);
 }
@@ -276,6 +286,7 @@ void World::write_dispatched(Node& node, MappedDevice& device, MirrorTarget& tar
         tell(node, "writes version " + std::to_string(bio.version) + " to region " + std::to_string(bio.slot.region) +
                        (all_legs ? "" : ", primary leg alone"));
     if (!all_legs) count("path: write to the primary leg alone");
+    if (node.legacy) beside_legacy_.touched(device.mirror(), bio.slot.region);
     for (auto& checker : checkers_)
         checker->write_dispatched(node, device, target, bio, all_legs);
 }
@@ -288,6 +299,7 @@ void World::leg_written(Node& node, MappedDevice& device, Slot slot, Leg leg, Ve
 
 void World::copy_started(Node& node, MappedDevice& device, MirrorTarget& target, RegionNumber region) {
     if (tracing()) tell(node, "copies region " + std::to_string(region));
+    if (node.legacy) beside_legacy_.touched(device.mirror(), region);
     for (auto& checker : checkers_)
         checker->copy_started(node, device, target, region);
 }
@@ -313,6 +325,13 @@ void World::tell(const Node& node, const std::string& text) {
 
 void World::violation(std::string_view checker, NodeId node, const std::string& text) {
     if (!violation_) violation_ = Violation{std::string(checker), node, text, elapsed()};
+}
+
+void World::hand_to_legacy(Node& node, const KernelRequest& request, unsigned copies) {
+    for (unsigned i = 0; i < copies; ++i)
+        after(Instant{0}, [&node, request, boots = node.boots] {
+            if (node.boots == boots && node.legacy_daemon) node.legacy_daemon->request(request);
+        });
 }
 
 Mirror& World::mirror_of(const Uuid& uuid) {

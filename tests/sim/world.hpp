@@ -14,6 +14,7 @@
 #include "adapters/cluster/fake_cluster.hpp"
 #include "adapters/event_loop/fake_descriptors.hpp"
 #include "tests/sim/checker.hpp"
+#include "tests/sim/checkers/beside_legacy.hpp"
 #include "tests/sim/counters.hpp"
 #include "tests/sim/daemon.hpp"
 #include "tests/sim/event_queue.hpp"
@@ -35,6 +36,8 @@ struct Mirror {
     MirrorProfile profile;
     LogTable table;
     std::unique_ptr<MirrorData> data;
+    /// The log device's name.
+    std::string device;
     /// Null for a core log.
     std::shared_ptr<FakeDisk> disk;
 };
@@ -73,12 +76,18 @@ class World {
     void stop_corosync(Node& node);
     void start_corosync(Node& node);
     void pause(Node& node, Instant time);
+    /// The field's daemon gets its kernel's request, at once but behind what its kernel does now.
+    void hand_to_legacy(Node& node, const KernelRequest& request, unsigned copies);
+    bool has_daemon(const Node& node) const { return node.daemon || node.legacy_daemon; }
+    /// The lowest member of the mirror's group is a legacy one: it answers requests and writes the log device.
+    bool legacy_serves(const Mirror& mirror);
     bool is_paused(const Node& node) const { return node.paused_until > now(); }
     /// The device that the mirror has on the node, if its kernel runs.
     MappedDevice* device(Node& node, std::size_t mirror);
 
     // -- mirrors
     std::vector<Mirror>& mirrors() { return mirrors_; }
+    BesideLegacy& beside_legacy() { return beside_legacy_; }
     Mirror& mirror_of(const Uuid& uuid);
     /// Applications work.
     bool loaded() const { return loaded_; }
@@ -140,6 +149,7 @@ class World {
     void tend();
     void tick();
     void fence();
+    void update_legacy_nodes();
     bool cluster_at_rest();
 
     caf::actor_system& system_;
@@ -151,12 +161,17 @@ class World {
     std::vector<std::unique_ptr<Node>> nodes_;
     std::vector<std::unique_ptr<Checker>> checkers_;
     std::unique_ptr<FaultEngine> faults_;
+    BesideLegacy beside_legacy_{*this};
     std::optional<Violation> violation_;
     std::map<NodeId, std::deque<caf::resumable*>> held_jobs_;
     std::map<NodeId, Instant> outside_since_;
     Instant slow_until_{};
     bool loaded_ = true, ending_ = false;
     unsigned tended_ = 0;
+    /// Seconds since the last fault.
+    unsigned seconds_ended_ = 0;
+    /// Former legacy nodes that have booted with our daemon once.
+    std::set<NodeId> rebooted_;
 };
 
 }  // namespace cmirror::sim

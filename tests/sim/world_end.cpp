@@ -30,6 +30,8 @@ void World::finish() {
         const Instant second = now() + 1s;
         while (step(second)) {
         }
+        ++seconds_ended_;
+        update_legacy_nodes();
         std::string why, by;
         for (auto& checker : checkers_)
             if (why.empty()) {
@@ -52,6 +54,25 @@ void World::finish() {
             for (std::uint64_t i = 0; i < m.profile.slots; ++i)
                 mix_digest(region, m.data->at(0, {region, i}));
     mix_digest(static_cast<std::uint64_t>(elapsed().count()), events_);
+}
+
+/// One node after the other gets our daemon, by a reboot. Ours cannot tell that from a restart of the field's daemon in
+/// the same boot, so what the legacy one left marked is free only after another reboot.
+void World::update_legacy_nodes() {
+    constexpr unsigned pause_s = 20;
+    if (seconds_ended_ % pause_s != 0) return;
+    for (auto& n : nodes_) {
+        const bool again = rebooted_.contains(n->id);
+        if (!n->legacy && !again) continue;
+        if (n->legacy) rebooted_.insert(n->id);
+        if (!n->legacy) rebooted_.erase(n->id);
+        n->legacy = false;
+        count(again ? "path: updated node boots again" : "path: legacy node updated");
+        if (tracing()) tell(*n, "is updated");
+        power_cut({n->id});
+        after(2s, [this, node = n.get()] { power_on(*node); });
+        return;
+    }
 }
 
 /// What the status asks an administrator for: a suspend and resume on one node, a new table where legs failed.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "tests/sim/application.hpp"
+#include "tests/sim/legacy_daemon.hpp"
 #include "tests/sim/mapped_device.hpp"
 #include "tests/sim/world.hpp"
 
@@ -66,11 +67,12 @@ void World::power_cut(const std::vector<NodeId>& ids) {
                 if (const WriteDevice* write = queue->writing()) {
                     count("path: power cut during a device write");
                     for (Mirror& m : mirrors_)
-                        if (m.disk && queue->device_name() == "7:" + std::to_string(&m - mirrors_.data()))
+                        if (m.disk && queue->device_name() == m.device)
                             tear(*m.disk, *write, std::min(chaos.unit() * 1.5, 1.0), chaos);
                 }
         n.kernel.reset();
         n.daemon.reset();
+        n.legacy_daemon.reset();
         ++n.boots;
     }
 }
@@ -80,13 +82,15 @@ void World::start_corosync(Node& node) {
     node.in_ring = true;
     cluster.return_node(node.id);
     after(load.around(300ms), [this, &node, boots = node.boots] {
-        if (node.boots == boots && node.kernel && !node.daemon) start_daemon(node);
+        if (node.boots == boots && node.kernel && !has_daemon(node)) start_daemon(node);
     });
 }
 
 void World::stop_corosync(Node& node) {
     if (tracing()) tell(node, "corosync ends");
     node.in_ring = false;
+    // The field's daemon does not outlive it.
+    node.legacy_daemon.reset();
     cluster.lose_node(node.id);
 }
 
@@ -94,19 +98,32 @@ void World::start_daemon(Node& node) {
     // Without corosync it cannot start; it is started again then.
     if (!node.in_ring) return;
     if (tracing()) tell(node, "cmirrord starts");
-    node.daemon = std::make_unique<Daemon>(system_, node, node.next_process++);
+    if (node.legacy)
+        node.legacy_daemon = std::make_unique<LegacyDaemon>(node, node.next_process++);
+    else
+        node.daemon = std::make_unique<Daemon>(system_, node, node.next_process++);
 }
 
 void World::kill_daemon(Node& node) {
     if (tracing()) tell(node, "cmirrord is killed");
     pause(node, Instant{0});
+    node.legacy_daemon.reset();
+    if (!node.daemon) return;
     // A process ends only after its write has ended.
     for (auto& queue : node.daemon->devices())
         if (const WriteDevice* write = queue->writing())
             for (Mirror& m : mirrors_)
-                if (m.disk && queue->device_name() == "7:" + std::to_string(&m - mirrors_.data()) && chaos.chance(0.7))
-                    tear(*m.disk, *write, 1.0, chaos);
+                if (m.disk && queue->device_name() == m.device && chaos.chance(0.7)) tear(*m.disk, *write, 1.0, chaos);
     node.daemon.reset();
+}
+
+bool World::legacy_serves(const Mirror& mirror) {
+    for (auto& any : nodes_) {
+        if (!any->in_ring) continue;
+        const std::vector<MemberId> members = cluster.members_at(any->id, mirror.table.uuid);
+        if (!members.empty()) return node(members.front().node).legacy;
+    }
+    return false;
 }
 
 MappedDevice* World::device(Node& node, std::size_t mirror) {

@@ -28,10 +28,14 @@ std::string SettlesChecker::unfinished() {
             if (!state.grants().empty() || !state.held().empty()) return where + "grants or held marks are left";
         }
     }
-    for (const Mirror& m : world_.mirrors())
-        for (RegionNumber region = 0; region < m.profile.regions; ++region)
-            if (m.data->differs(region))
-                return "region " + std::to_string(region) + ": the legs differ: " + m.data->describe(region);
+    for (std::size_t i = 0; i < world_.mirrors().size(); ++i)
+        for (RegionNumber region = 0; region < world_.mirrors()[i].profile.regions; ++region) {
+            const MirrorData& data = *world_.mirrors()[i].data;
+            if (!data.differs(region)) continue;
+            BesideLegacy& beside = world_.beside_legacy();
+            if (world_.options.legacy && (beside.is_theirs(i, region) || beside.device_is_theirs(i, region))) continue;
+            return "region " + std::to_string(region) + ": the legs differ: " + data.describe(region);
+        }
     return {};
 }
 
