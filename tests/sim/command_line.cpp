@@ -75,6 +75,7 @@ std::string_view usage() {
            "  --without FAULT  not this kind; may be repeated\n"
            "  --repeat N       run every Nth seed twice: both must end alike\n"
            "  --counters       fail if a fault or a rare path never happened\n"
+           "  --keep-going     one line for each seed that fails, and go on\n"
            "  --seconds T      stop after T seconds of real time\n"
            "  --help           print this\n"
            "\n"
@@ -96,6 +97,8 @@ Result<CommandLine, std::string> parse_command_line(std::span<const char* const>
             command.batch.run.calm = true;
         } else if (argument == "--legacy") {
             command.batch.run.legacy = true;
+        } else if (argument == "--keep-going") {
+            command.batch.keep_going = true;
         } else if (argument == "--counters") {
             command.batch.require_counters = true;
         } else if (std::find(with_value.begin(), with_value.end(), argument) == with_value.end()) {

@@ -35,10 +35,15 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void print_failure(const Options& options, const RunResult& result) {
+void print_violation(const Options& options, const RunResult& result) {
     const Violation& v = *result.violation;
     std::printf("\nseed %llu failed after %.6f s: %s: node %u: %s\n", static_cast<unsigned long long>(options.seed),
                 std::chrono::duration<double>(v.at).count(), v.checker.c_str(), v.node, v.text.c_str());
+}
+
+void print_failure(const Options& options, const RunResult& result) {
+    print_violation(options, result);
+    const Violation& v = *result.violation;
     std::printf("drawn: %s\n", draw_profile(options).describe().c_str());
     std::printf("last events:\n");
     for (const std::string& line : last_events(options, v))
@@ -116,7 +121,7 @@ bool run_batch(const BatchOptions& options) {
     Instant simulated{};
     std::uint64_t events = 0, done = 0;
     bool good = true;
-    for (std::uint64_t i = 0; i < options.seeds && good; ++i) {
+    for (std::uint64_t i = 0; i < options.seeds && (good || options.keep_going); ++i) {
         if (options.seconds_max > 0 && seconds_since(start) > options.seconds_max) break;
         Options run = options.run;
         run.seed = options.first_seed + i;
@@ -126,7 +131,10 @@ bool run_batch(const BatchOptions& options) {
         simulated += result.simulated;
         events += result.events;
         if (result.violation) {
-            print_failure(run, result);
+            if (options.keep_going)
+                print_violation(run, result);
+            else
+                print_failure(run, result);
             good = false;
         } else if (options.repeat_every != 0 && i % options.repeat_every == 0) {
             if (run_once(run).digest != result.digest) {

@@ -35,6 +35,8 @@ struct BatchOptions {
     bool progress = true;
     /// Fail if a fault or a rare path was never seen.
     bool require_counters = false;
+    /// One line for each seed that fails, and go on.
+    bool keep_going = false;
     /// Stop after so many seconds of real time; 0: never.
     double seconds_max = 0;
 };

@@ -77,6 +77,7 @@ void World::update_legacy_nodes() {
 
 /// What the status asks an administrator for: a suspend and resume on one node, a new table where legs failed.
 void World::tend() {
+    ++tended_;
     for (std::size_t i = 0; i < mirrors_.size(); ++i) {
         bool replaced = false;
         for (auto& n : nodes_) {
@@ -86,7 +87,7 @@ void World::tend() {
             replaced = true;
         }
         if (replaced) continue;
-        Node& n = *nodes_[tended_++ % nodes_.size()];
+        Node& n = *nodes_[(tended_ + i) % nodes_.size()];
         MappedDevice* d = device(n, i);
         if (d == nullptr || d->busy() || d->live() == nullptr) continue;
         count("path: refreshed at the end");
@@ -146,8 +147,11 @@ void World::tell_logs() {
             std::string text = "at the end: " + std::string(log.uuid.text()) + " " + hexadecimal(log.luid) + " " +
                                status.state + (status.quorate ? "" : ", no quorum") +
                                (log.core->valid() ? "" : ", not valid");
+            std::map<std::string, std::size_t> waiting;
             for (const PendingRequest& pending : status.pending)
-                text += ", waits: " + pending.type + " #" + std::to_string(pending.seq);
+                ++waiting[pending.type];
+            for (const auto& [type, count] : waiting)
+                text += ", " + std::to_string(count) + " " + type + " wait";
             if (log.core->state() != nullptr) text += "; " + describe_state(*log.core->state());
             tell(*n, text);
         }

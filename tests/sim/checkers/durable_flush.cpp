@@ -25,8 +25,7 @@ void DurableFlushChecker::write_dispatched(Node& node, MappedDevice& device, Mir
                                          (all_legs ? "" : ", by the primary leg alone"));
     }
     const auto knows = [&](const mirror_log::LogState& state) {
-        return !state.sync().test(region) || state.marks().marked_by(owner, region) ||
-               state.marks().has_everything(owner);
+        return !state.sync().test(region) || knows_writer(state, region, owner);
     };
     const std::vector<LogMember> members = quorate_members(world_, mirror);
     std::size_t others = 0, knowing = 0;
