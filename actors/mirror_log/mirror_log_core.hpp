@@ -234,6 +234,7 @@ class MirrorLogCore {
     void confirm_again(Instant now, Effects& effects);
     void fail_flushes(int error, Effects& effects);
     void refuse_flushes(int error, Effects& effects);
+    void refuse_flush(const KernelRequest& request, int error, Effects& effects);
     void merge(const DeviceImage& image, Effects& effects);
     void take_confirm(MemberId sender, const Confirm& confirm, Effects& effects);
     Progress progress() const;
@@ -278,6 +279,8 @@ class MirrorLogCore {
     /// Marks failed to become durable: the next FLUSH tries that again, or what waits does.
     bool flush_failed_ = false;
     std::optional<Instant> confirm_again_due_;
+    /// The kernel was told that a FLUSH failed.
+    bool log_failed_ = false;
     std::vector<WaitingWork> work_;
     RecoveryWork recovery_;
     /// The want_work that is under way, or the grant it brought waits for its confirmation.
