@@ -17,6 +17,9 @@ Co<void> suspend_and_resume(MappedDevice& device, bool noflush) {
 Co<void> reload(MappedDevice& device) {
     (void)co_await device.reload();
 }
+Co<void> load_in_vain(MappedDevice& device) {
+    co_await device.load_in_vain();
+}
 Co<void> remove(MappedDevice& device) {
     co_await device.remove();
 }
@@ -221,6 +224,7 @@ bool FaultEngine::node_fault(Fault fault) {
         case Fault::suspended:
         case Fault::reloaded:
         case Fault::removed:
+        case Fault::load_abandoned:
             administrator(fault);
             return false;
         default:
@@ -241,11 +245,13 @@ void FaultEngine::administrator(Fault fault) {
     MappedDevice* device = world_.device(*node, world_.chaos.index(world_.mirrors().size()));
     if (device == nullptr || device->busy() || device->live() == nullptr) return;
     world_.count("fault: " + std::string(name_of(fault)));
-    if (world_.tracing()) world_.tell(*node, "the mirror is " + std::string(name_of(fault)));
+    if (world_.tracing()) world_.tell(*node, "the administrator's turn: " + std::string(name_of(fault)));
     if (fault == Fault::suspended)
         node->kernel->start(suspend_and_resume(*device, world_.chaos.chance(0.5)));
     else if (fault == Fault::reloaded)
         node->kernel->start(reload(*device));
+    else if (fault == Fault::load_abandoned)
+        node->kernel->start(load_in_vain(*device));
     else
         node->kernel->start(remove(*device));
 }

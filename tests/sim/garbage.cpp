@@ -50,6 +50,7 @@ void send_garbage(World& world, Node& node) {
         default:
             break;
     }
+    if (random.chance(0.2)) request.version = 0;
     std::size_t size = pack_kernel_request(request, buffer);
     if (random.chance(0.3)) size = random.index(size);
     std::vector<std::byte> frame(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(size));

@@ -58,7 +58,7 @@ void Kernel::wake_in(Instant time, std::uint64_t number) {
 }
 
 Luid Kernel::new_luid() {
-    if (free_luids_.empty() || random().chance(0.7)) return next_luid_ += 0x1000;
+    if (free_luids_.empty() || random().chance(0.5)) return next_luid_ += 0x1000;
     const Luid luid = free_luids_.back();
     free_luids_.pop_back();
     return luid;

@@ -29,7 +29,7 @@ constexpr std::array<Kind, fault_count> kinds{{
     {"device_write_torn", 3s, 30s},  {"device_read_fails", 3s, 30s},
     {"device_away", 8s, 40s},        {"device_slow", 5s, 30s},
     {"suspended", 5s, 40s},          {"reloaded", 8s, 40s},
-    {"removed", 12s, 60s},
+    {"removed", 12s, 60s},           {"load_abandoned", 5s, 40s},
 }};
 
 bool named(const std::vector<std::string>& names, std::string_view name) {
@@ -106,7 +106,7 @@ Profile draw_profile(const Options& options) {
     Random random(mix(options.seed) ^ 0x70726f66U);
     Profile profile;
     profile.mirrors.push_back(draw_mirror(random));
-    if (random.chance(0.15)) profile.mirrors.push_back(draw_mirror(random));
+    if (random.chance(0.25)) profile.mirrors.push_back(draw_mirror(random));
     draw_faults(profile, options, random);
     draw_times(profile, random);
     draw_settings(profile.settings, random);

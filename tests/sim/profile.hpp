@@ -44,8 +44,9 @@ enum class Fault : std::uint8_t {
     suspended,           ///< suspend and resume
     reloaded,            ///< a new table takes the old one's place
     removed,             ///< the mirror is removed on a node and created again
+    load_abandoned,      ///< a table is loaded and forgotten without a DTR: its luid is free for others
 };
-inline constexpr std::size_t fault_count = static_cast<std::size_t>(Fault::removed) + 1;
+inline constexpr std::size_t fault_count = static_cast<std::size_t>(Fault::load_abandoned) + 1;
 std::string_view name_of(Fault fault);
 
 struct Options {

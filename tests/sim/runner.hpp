@@ -44,6 +44,9 @@ struct BatchOptions {
 /// True if every run was well. Prints progress, a summary, and the story of the first failure.
 bool run_batch(const BatchOptions& options);
 
+/// Seeds that failed once, each run twice: true if all are well and end in the same state both times.
+bool run_kept(const std::vector<Options>& kept);
+
 /// How to run this again.
 std::string replay_command(const Options& options);
 

@@ -3,6 +3,8 @@
 //
 //   cmirror-story-mutants NAME  ends with 0 if the mutant's tests pass without it, and one of them fails with it
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@ namespace {
 using namespace cmirror::sim;
 
 constexpr int no_tests = 100;
+constexpr unsigned seconds_max = 60;
 
 /// The exit code of the tests in a process of their own, for a mutant may abort: 0 if all passed.
 int run_tests(const std::string& living) {
@@ -24,6 +27,9 @@ int run_tests(const std::string& living) {
     std::fflush(stdout);
     const pid_t child = ::fork();
     if (child == 0) {
+        // A mutant may run for ever: nor does it outlive this.
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        ::alarm(seconds_max);
         if (!living.empty()) {
             // Its failures are what is wanted: not worth a line.
             (void)!std::freopen("/dev/null", "w", stdout);
