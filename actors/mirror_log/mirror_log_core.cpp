@@ -58,13 +58,14 @@ void MirrorLogCore::request(const KernelRequest& request, Instant now, Effects& 
 }
 
 void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& effects) {
-    notice_use(request, effects);
+    notice_use(request, now, effects);
     switch (action_for(life_, request.type)) {
         case Action::wait:
             if (waiting_.size() == waiting_max) waiting_.erase(waiting_.begin());
             waiting_.push_back(request);
             return;
         case Action::answer:
+            if (request.type == RequestType::resume) reconnect_resumes_ = false;
             return answer_idle(request, effects);
         case Action::serve:
             return serve(request, now, effects);
@@ -72,9 +73,8 @@ void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& 
             reconnect_resumes_ = std::get<ConstructorText>(request.payload).reconnect;
             return answer_construct(request, effects);
         case Action::join:
-            return resume(request, effects);
         case Action::resume_again:
-            return resume_again(request, now, effects);
+            return resume(request, now, effects);
         case Action::stop_recovery:
             return stop_recovery(request, now, effects);
         case Action::leave:

@@ -104,12 +104,12 @@ class MirrorLogCore {
     void answer_construct(const KernelRequest& request, Effects& effects) const;
     void answer_idle(const KernelRequest& request, Effects& effects);
     std::uint64_t idle_sync_count() const;
-    void resume(const KernelRequest& request, Effects& effects);
+    void resume(const KernelRequest& request, Instant now, Effects& effects);
     void start_joining(bool in_use, Effects& effects);
     /// A kernel sends it for an instance that it has resumed alone.
     static bool only_after_resume(const KernelRequest& request);
-    void notice_use(const KernelRequest& request, Effects& effects);
-    void resume_again(const KernelRequest& request, Instant now, Effects& effects);
+    void notice_use(const KernelRequest& request, Instant now, Effects& effects);
+    void resume_again(Instant now, Effects& effects);
     void stop_recovery(const KernelRequest& request, Instant now, Effects& effects);
     void start_leaving(Instant now, Effects& effects);
     void continue_leaving(Instant now, Effects& effects);
@@ -252,6 +252,8 @@ class MirrorLogCore {
     bool resumed_before_ = false;
     /// The next RESUME is a reconnect's, as its CTR was.
     bool reconnect_resumes_ = false;
+    /// One was, since the last suspend began.
+    bool resume_ignored_ = false;
     /// The kernel has shown that it has resumed this instance.
     bool in_use_ = false;
     /// The kernel stopped recovery and has not resumed since.
