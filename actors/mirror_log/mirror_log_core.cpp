@@ -59,6 +59,7 @@ void MirrorLogCore::request(const KernelRequest& request, Instant now, Effects& 
 
 void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& effects) {
     notice_use(request, now, effects);
+    if (request.type == RequestType::resume) resume_awaited_ = false;
     switch (action_for(life_, request.type)) {
         case Action::wait:
             if (waiting_.size() == waiting_max) waiting_.erase(waiting_.begin());
@@ -70,7 +71,7 @@ void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& 
         case Action::serve:
             return serve(request, now, effects);
         case Action::construct:
-            reconnect_resumes_ = std::get<ConstructorText>(request.payload).reconnect;
+            if (std::get<ConstructorText>(request.payload).reconnect) reconnect_resumes_ = resume_awaited_ = true;
             return answer_construct(request, effects);
         case Action::join:
         case Action::resume_again:
@@ -112,7 +113,7 @@ void MirrorLogCore::construct(const KernelRequest& request, Effects& effects) {
     constructed_ = true;
     args_ = *parsed;
     reconnected_ = text.reconnect;
-    reconnect_resumes_ = text.reconnect;
+    reconnect_resumes_ = resume_awaited_ = text.reconnect;
     hint_ = HintTracker(args_.region_count);
     take_kept(effects);
     if (args_.disk_log) {
