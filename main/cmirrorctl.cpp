@@ -1,42 +1,40 @@
 // cmirrorctl: what an administrator or a fencing agent asks the daemon of this node.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <cstdlib>
 #include <string>
 
-#include "adapters/control_socket/unix_control_socket.hpp"
+#include "adapters/device_mapper/linux_device_mapper.hpp"
+#include "main/ctl/commands.hpp"
 #include "main/options.hpp"
-#include "messages/wire_control.hpp"
 
 namespace {
 
-constexpr int timeout_ms = 5000;
-enum ExitCode : int { success = 0, failed = 1, not_running = 3 };
+namespace ctl = cmirror::ctl;
 
-int tell_node_gone(const std::string& socket, cmirror::NodeId node) {
-    const auto answer =
-        cmirror::ask_control_socket(socket, cmirror::pack_control_request(cmirror::NodeGone{node}), timeout_ms);
-    if (!answer) {
-        std::fprintf(stderr, "cmirrorctl: %s\n", answer.error().c_str());
-        return not_running;
-    }
-    const auto reply = cmirror::unpack_control_reply(*answer);
-    const std::string error = reply ? reply->error : reply.error();
-    if (!error.empty()) {
-        std::fprintf(stderr, "cmirrorctl: cmirrord refuses: %s\n", error.c_str());
-        return failed;
-    }
-    std::printf("node %u is gone: told to %llu log%s of this node\n", node,
-                static_cast<unsigned long long>(reply->logs), reply->logs == 1 ? "" : "s");
-    return success;
+/// https://no-color.org
+bool wants_colour() {
+    const char* no = std::getenv("NO_COLOR");
+    return ::isatty(STDOUT_FILENO) == 1 && (no == nullptr || *no == '\0');
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app{"Asks the cmirrord of this node.", "cmirrorctl"};
+    CLI::App app{"Shows and manages the cluster mirrors of this node.", "cmirrorctl"};
+    app.set_version_flag("--version", CMIRROR_VERSION);
     app.require_subcommand(1);
-    std::string socket{cmirror::control_socket_path};
-    app.add_option("--socket", socket, "where the daemon listens")->capture_default_str();
+    app.fallthrough();
+    cmirror::LinuxDeviceMapper devices;
+    ctl::Context context{.socket = std::string(cmirror::control_socket_path), .devices = &devices};
+    context.colour = wants_colour();
+    app.add_option("--socket", context.socket, "where the daemon listens")->capture_default_str();
+    app.add_flag("--json", context.json, "print JSON");
+
+    bool verbose = false;
+    auto* status = app.add_subcommand("status", "Show the node, its mirrors, and what is wrong with them.");
+    status->add_flag("-v,--verbose", verbose, "show marks, recovery, pending requests and counters as well");
 
     cmirror::NodeId node = 0;
     auto* gone = app.add_subcommand(
@@ -45,6 +43,11 @@ int main(int argc, char** argv) {
         "writing are then recovered by the others. If it still writes, data is lost.");
     gone->add_option("NODEID", node, "its corosync node id")->required()->check(CLI::Range(1U, 0xffffffffU));
 
-    CLI11_PARSE(app, argc, argv);
-    return tell_node_gone(socket, node);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? ctl::success : ctl::usage_error;
+    }
+    if (status->parsed()) return ctl::show_status(context, verbose);
+    return ctl::tell_node_gone(context, node);
 }

@@ -78,13 +78,14 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
     auto kernel = open_kernel(options);
     if (!kernel) return Failure<StartFailure>(std::move(kernel.error()));
     auto cluster = std::make_unique<CorosyncProvider>();
-    if (auto node = cluster->local_node(); !node)
-        return failure(ExitCode::cluster_unreachable, std::move(node.error()));
+    const auto node = cluster->local_node();
+    if (!node) return failure(ExitCode::cluster_unreachable, node.error());
     if (auto quorum = cluster->open_quorum(); !quorum)
         return failure(ExitCode::cluster_unreachable, std::move(quorum.error()));
     if (auto locked = lock_memory(); !locked) sink->write(LogLevel::warning, locked.error());
     return Resources{.lock = std::move(*lock),
                      .boot = *boot,
+                     .identity = {CMIRROR_VERSION, *node},
                      .sink = std::move(sink),
                      .kernel = std::move(*kernel),
                      .cluster = std::move(cluster),

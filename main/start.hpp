@@ -11,6 +11,7 @@
 #include "messages/identity.hpp"
 #include "messages/ports.hpp"
 #include "messages/result.hpp"
+#include "messages/status_snapshot.hpp"
 
 namespace cmirror {
 
@@ -40,6 +41,7 @@ struct Resources {
     /// The last to go.
     LockFile lock;
     BootId boot{};
+    DaemonIdentity identity;
     std::unique_ptr<LogSink> sink;
     std::unique_ptr<KernelSocket> kernel;
     std::unique_ptr<ClusterProvider> cluster;

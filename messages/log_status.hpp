@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "messages/identity.hpp"
@@ -14,6 +15,8 @@ struct RecoveringRun {
     Owner owner;
     RegionNumber first = 0;
     std::uint64_t count = 0;
+
+    friend bool operator==(const RecoveringRun&, const RecoveringRun&) = default;
 };
 
 struct MarksOfOwner {
@@ -25,6 +28,8 @@ struct MarksOfOwner {
     bool present = true;
     /// Counts as having marked every region (its marks are not known).
     bool everything = false;
+
+    friend bool operator==(const MarksOfOwner&, const MarksOfOwner&) = default;
 };
 
 struct MemberStatus {
@@ -32,6 +37,8 @@ struct MemberStatus {
     bool valid = false;
     bool server = false;
     bool legacy = false;
+
+    friend bool operator==(const MemberStatus&, const MemberStatus&) = default;
 };
 
 struct DeviceStatus {
@@ -40,11 +47,15 @@ struct DeviceStatus {
     std::string last_error;
     std::uint64_t writes = 0;
     std::uint64_t bytes_written = 0;
+
+    friend bool operator==(const DeviceStatus&, const DeviceStatus&) = default;
 };
 
 struct PendingRequest {
     std::uint32_t seq = 0;
     std::string type;
+
+    friend bool operator==(const PendingRequest&, const PendingRequest&) = default;
 };
 
 struct LogStatus {
@@ -61,6 +72,8 @@ struct LogStatus {
     bool quorate = false;
     /// A full resync has ended with regions that fell out of sync since: suspend and resume on one node recovers them.
     bool refresh_due = false;
+    /// Regions a second that came in sync lately, by all members; 0: none, or not known yet.
+    double sync_rate = 0;
     std::vector<RecoveringRun> recovering;
     std::vector<MarksOfOwner> marks;
     std::vector<MemberStatus> members;
@@ -74,12 +87,16 @@ struct LogStatus {
     /// Events that the state has seen, and the digest of what they did: equal on all members.
     std::uint64_t state_ordinal = 0;
     std::uint64_t state_digest = 0;
+
+    friend bool operator==(const LogStatus&, const LogStatus&) = default;
 };
 
 /// What a gateway or the supervisor adds to a snapshot: a heading and `name=value` counters.
 struct ActorStatus {
     std::string heading;
-    std::vector<std::pair<std::string, std::string>> fields;
+    std::vector<std::pair<std::string, std::string>> fields = {};
+
+    friend bool operator==(const ActorStatus&, const ActorStatus&) = default;
 };
 
 }  // namespace cmirror

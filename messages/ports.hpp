@@ -162,22 +162,26 @@ class StateStore : public Port {
 
 // -- the administrator --------------------------------------------------------------------------
 
-struct ControlDatagram {
+/// Names one who asked and waits for the reply; never used again.
+using AskerId = std::uint64_t;
+
+struct ControlQuestion {
     std::string text;
     /// Numeric user of the sender, as the system vouches for it.
     std::uint32_t user = 0;
-    /// Where a reply goes; empty: nobody waits for one.
-    std::string reply_to;
+    AskerId asker = 0;
 };
 
-/// The socket on which an administrator asks things of the running daemon.
+/// The socket on which an administrator asks things of the running daemon: one question and one reply an asker.
 class ControlSocket : public Port {
   public:
     virtual int descriptor() const = 0;
-    /// Does not block.
-    virtual std::optional<ControlDatagram> receive() = 0;
-    /// Does not block; what cannot be sent is dropped.
-    virtual void reply(const std::string& to, std::string_view text) = 0;
+    /// To be called whenever the descriptor is readable: brings a whole question, or nothing, and sends what waits to
+    /// be sent. Does not block.
+    virtual std::optional<ControlQuestion> receive() = 0;
+    /// Does not block: what the asker does not take at once is kept until it does or goes away. One that is gone gets
+    /// nothing.
+    virtual void reply(AskerId asker, std::string text) = 0;
 };
 
 // -- signals ------------------------------------------------------------------------------------

@@ -33,7 +33,13 @@ std::string dump(const Json& json) {
 }  // namespace
 
 std::string pack_control_request(const ControlRequest& request) {
-    return dump({{"version", control_version}, {"request", "node-gone"}, {"node", std::get<NodeGone>(request).node}});
+    struct Pack {
+        Json operator()(const NodeGone& gone) const { return {{"request", "node-gone"}, {"node", gone.node}}; }
+        Json operator()(const StatusRequest&) const { return {{"request", "status"}}; }
+    };
+    Json json = std::visit(Pack{}, request);
+    json["version"] = control_version;
+    return dump(json);
 }
 
 Result<ControlRequest, std::string> unpack_control_request(std::string_view text) {
@@ -41,6 +47,7 @@ Result<ControlRequest, std::string> unpack_control_request(std::string_view text
     if (!json) return Failure<std::string>(json.error());
     const auto request = json->find("request");
     if (request == json->end() || !request->is_string()) return Failure<std::string>("it names no request");
+    if (*request == "status") return StatusRequest{};
     if (*request != "node-gone") return Failure<std::string>("unknown request " + dump(*request));
     const auto node = number_at(*json, "node");
     if (!node || *node == 0 || *node > std::numeric_limits<NodeId>::max())

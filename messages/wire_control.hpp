@@ -1,5 +1,7 @@
-// Requests and replies of the control socket: one JSON object each, with hyphenated keys.
+// Requests and replies of the control socket: one JSON object each, with hyphenated keys. A request ends with a line
+// feed, a reply with the connection.
 //
+//   {"version": 1, "request": "status"}, answered with what wire_status.hpp describes, or an error
 //   {"version": 1, "request": "node-gone", "node": 3}
 //   {"version": 1, "logs": 2}            or            {"version": 1, "error": "..."}
 #pragma once
@@ -14,7 +16,7 @@
 namespace cmirror {
 
 inline constexpr int control_version = 1;
-/// Bytes of a request at most.
+/// Bytes of a request at most, the line feed included.
 inline constexpr std::size_t control_request_max = 4096;
 
 std::string pack_control_request(const ControlRequest& request);

@@ -65,6 +65,7 @@ void MirrorLogCore::delivered(MemberId sender, const ClusterMessage& message, In
     if (ended_ || !in_group_) return;
     if (sender == self_) control_.delivered(message, now, effects);
     handle(GroupDelivery{sender, message}, now, effects);
+    if (state_) progress_meter_.note(state_->sync_count(), now);
     after_event(now, effects);
 }
 

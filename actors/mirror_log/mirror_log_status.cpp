@@ -53,6 +53,8 @@ LogStatus MirrorLogCore::status() const {
     status.dirty_count = state_->region_count() - state_->clean().count();
     status.in_sync_hint = truthful_hint();
     status.refresh_due = state_->ever_fully_in_sync() && !state_->sync().all();
+    // While nothing is recovered no message tells that the rate has become 0.
+    if (!state_->grants().empty()) status.sync_rate = progress_meter_.rate();
     for (const auto& [first, run] : state_->grants().runs())
         status.recovering.push_back({run.owner, run.first, run.count});
     for (const Owner who : state_->marks().owners()) {

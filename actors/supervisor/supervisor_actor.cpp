@@ -27,6 +27,13 @@ InstanceId instance_of(Self self, const caf::actor_addr& address) {
     return 0;
 }
 
+StatusOrder status_order(Self self, ActorStatus own) {
+    StatusOrder order{.logs = {}, .supervisor = std::move(own)};
+    for (const auto& [instance, log] : self->state.logs)
+        order.logs.push_back(log);
+    return order;
+}
+
 struct CarryOut {
     Self self;
 
@@ -55,10 +62,7 @@ struct CarryOut {
         self->send(self->state.rooms.kernel_gateway, std::move(reply.reply));
     }
     void operator()(SupervisorCore::Report& report) const {
-        ReportStatus order{.logs = {}, .supervisor = std::move(report.own)};
-        for (const auto& [instance, log] : self->state.logs)
-            order.logs.push_back(log);
-        self->send(self->state.rooms.status, std::move(order));
+        self->send(self->state.rooms.status, ReportStatus{status_order(self, std::move(report.own))});
     }
     void operator()(SupervisorCore::Stop&) const {
         auto& state = self->state;
@@ -138,6 +142,10 @@ SupervisorActor::behavior_type supervisor(Self self, SupervisorConfig config) {
             for (const auto& [instance, log] : self->state.logs)
                 self->send(log, gone);
             return ControlReply{{}, self->state.logs.size()};
+        },
+        [self](const StatusRequest&) {
+            auto& state = self->state;
+            return self->delegate(state.rooms.status, GatherStatus{status_order(self, state.core->status())});
         },
         [self](descriptor_ready_atom, int descriptor) {
             read_signals(self, descriptor);

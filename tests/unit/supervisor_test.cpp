@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -261,7 +262,12 @@ ClusterGatewayActor::behavior_type cluster_probe(ClusterGatewayActor::pointer se
 StatusActor::behavior_type status_probe(StatusActor::pointer self, Seen* seen) {
     return {[seen](const ReportStatus& report) {
                 ++seen->reports;
-                seen->reported_logs = report.logs.size();
+                seen->reported_logs = report.order.logs.size();
+            },
+            [](const GatherStatus& request) {
+                StatusSnapshot snapshot;
+                snapshot.logs.resize(request.order.logs.size());
+                return snapshot;
             },
             [](const TimerDue&) {}, [self](const Shutdown&) { self->quit(); }};
 }
@@ -339,6 +345,23 @@ TEST_F(SupervisorShellTest, proof_that_a_node_is_gone_reaches_every_log) {
     caf::anon_send(actor, NodeGone{3});
     world.run();
     EXPECT_EQ(seen.log, (std::vector<std::string>{"node 3 gone", "node 3 gone"}));
+    send(request(RequestType::dtr, 1));
+    send(request(RequestType::dtr, 2, "other"));
+    raise(SIGINT);
+}
+
+TEST_F(SupervisorShellTest, who_asks_for_the_status_gets_it_of_every_log) {
+    send(ctr(1));
+    send(ctr(2, "other"));
+    std::size_t logs = 0;
+    auto asker = world.system->spawn([this, &logs](caf::event_based_actor* self) {
+        self->request(actor, caf::infinite, StatusRequest{}).then([&logs](const StatusSnapshot& snapshot) {
+            logs = snapshot.logs.size();
+        });
+    });
+    world.run();
+    EXPECT_EQ(logs, 2U);
+    world.end(asker);
     send(request(RequestType::dtr, 1));
     send(request(RequestType::dtr, 2, "other"));
     raise(SIGINT);

@@ -1,0 +1,73 @@
+#include "main/ctl/commands.hpp"
+
+#include <cstdio>
+
+#include "adapters/control_socket/unix_control_socket.hpp"
+#include "main/ctl/mirror_table.hpp"
+#include "main/ctl/status_screen.hpp"
+#include "messages/wire_control.hpp"
+#include "messages/wire_status.hpp"
+
+namespace cmirror::ctl {
+namespace {
+
+constexpr int timeout_ms = 5000;
+
+Result<std::string, std::string> ask(const Context& context, const ControlRequest& request) {
+    return ask_control_socket(context.socket, pack_control_request(request), timeout_ms);
+}
+
+/// The daemon cannot be asked.
+int unreachable(const Context& context, const std::string& why) {
+    complain(why);
+    if (context.json) std::printf("{\n  \"version\": %d,\n  \"running\": false\n}\n", control_version);
+    return not_running;
+}
+
+int refused(const std::string& why) {
+    complain("cmirrord refuses: " + why);
+    return failed;
+}
+
+}  // namespace
+
+void complain(const std::string& what) {
+    std::fprintf(stderr, "cmirrorctl: %s\n", what.c_str());
+}
+
+MirrorNames mirror_names(DeviceMapper& devices) {
+    MirrorNames names;
+    const auto mirrors = devices.mirrors();
+    if (!mirrors) return names;
+    for (const auto& mirror : *mirrors)
+        if (const auto table = parse_table(mirror.parameters)) names.emplace(table->log_uuid, mirror.name);
+    return names;
+}
+
+int show_status(const Context& context, bool verbose) {
+    const auto answer = ask(context, StatusRequest{});
+    if (!answer) return unreachable(context, answer.error());
+    const auto snapshot = unpack_status(*answer);
+    if (!snapshot) return refused(snapshot.error());
+    const auto names = mirror_names(*context.devices);
+    const auto text = context.json ? status_document(*answer, *snapshot, names)
+                                   : status_screen(*snapshot, names, {verbose, context.colour});
+    std::fputs(text.c_str(), stdout);
+    return problems_of(*snapshot, names).empty() ? success : failed;
+}
+
+int tell_node_gone(const Context& context, NodeId node) {
+    const auto answer = ask(context, NodeGone{node});
+    if (!answer) return unreachable(context, answer.error());
+    const auto reply = unpack_control_reply(*answer);
+    if (!reply) return refused(reply.error());
+    if (!reply->error.empty()) return refused(reply->error);
+    if (context.json)
+        std::printf("%s\n", answer->c_str());
+    else
+        std::printf("node %u is gone: told to %llu log%s of this node\n", node,
+                    static_cast<unsigned long long>(reply->logs), reply->logs == 1 ? "" : "s");
+    return success;
+}
+
+}  // namespace cmirror::ctl
