@@ -53,6 +53,7 @@ enum class OpKind : std::uint8_t {
     copying = 16,  ///< the sender's kernel still copies the region, whatever the state says: it is out of sync, granted
     written = 17,  ///< a mark of before that the joined state did not know: the region is out of sync, too
     legacy_told = 18,  ///< the sender has told its marks in the field's words since the legacy join number `region`
+    device_free = 19,  ///< relieved as the server `region` times: the sender's writes to the log device have ended
 };
 
 /// `region` and `count` name the regions region .. region + count - 1 where the kind speaks of regions.
@@ -131,7 +132,8 @@ struct Valid {
 struct Standing {
     JoinToken token = 0;
     bool valid = false;
-    bool was_quorate = false;
+    /// The ring in which this member's state last had quorum; 0: in none.
+    std::uint64_t quorate_ring = 0;
     /// Number of events this member's state has seen.
     std::uint64_t ordinal = 0;
 

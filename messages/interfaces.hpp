@@ -37,11 +37,16 @@ struct QuorumChanged {
 /// This join is over: corosync is gone, or takes no more messages. The group is joined again without being asked as
 /// soon as that is possible; what was multicast and not delivered before this is not sent again.
 struct ClusterLost {};
-/// Be a member of the group; membership and messages go to `log`.
+/// The kernel uses another instance of this uuid on this node, so this one is past its POSTSUSPEND.
+struct Superseded {};
+/// Be a member of the group; membership and messages go to `log`. One instance of a node is a member: one that is in
+/// use supersedes the others, and is what one of which that is not known gives way to.
 template <class Log>
 struct BasicJoinGroup {
     Uuid group;
     Log log;
+    /// The kernel has shown that it has resumed this instance; may be said later with another JoinGroup.
+    bool in_use = false;
 };
 /// Leave it, once all earlier Multicasts are out. The log hears nothing more of this join but one membership without
 /// us, which completes the leave (also when corosync is lost meanwhile); a later join waits for that.
@@ -135,6 +140,8 @@ using MirrorLogActor = caf::typed_actor<
     caf::reacts_to<QuorumChanged>,
     // corosync is gone.
     caf::reacts_to<ClusterLost>,
+    // The kernel uses another instance.
+    caf::reacts_to<Superseded>,
     // The log device answers.
     caf::reacts_to<DeviceOpened>, caf::reacts_to<DeviceRead>, caf::reacts_to<DeviceWritten>,
     // The kernel forgot this instance.
@@ -225,6 +232,7 @@ CMIRROR_LOCAL_MESSAGE(Delivered)
 CMIRROR_LOCAL_MESSAGE(Membership)
 CMIRROR_LOCAL_MESSAGE(QuorumChanged)
 CMIRROR_LOCAL_MESSAGE(ClusterLost)
+CMIRROR_LOCAL_MESSAGE(Superseded)
 CMIRROR_LOCAL_MESSAGE(JoinGroup)
 CMIRROR_LOCAL_MESSAGE(LeaveGroup)
 CMIRROR_LOCAL_MESSAGE(Multicast)

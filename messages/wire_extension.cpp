@@ -47,7 +47,7 @@ constexpr std::size_t confirmation_size = 4 + 4 + 8 + 8 + 4;
 bool is_sound(const Op& op) {
     // node_gone names a node where others name a region.
     if (op.kind == OpKind::node_gone && op.region > std::numeric_limits<NodeId>::max()) return false;
-    return op.kind >= OpKind::mark && op.kind <= OpKind::legacy_told && op.count >= 1 &&
+    return op.kind >= OpKind::mark && op.kind <= OpKind::device_free && op.count >= 1 &&
            op.region <= std::numeric_limits<RegionNumber>::max() - op.count;
 }
 
@@ -183,7 +183,7 @@ std::vector<std::byte> pack(const Standing& standing) {
     return begin_message(Kind::standing)
         .u64(standing.token)
         .flag(standing.valid)
-        .flag(standing.was_quorate)
+        .u64(standing.quorate_ring)
         .u64(standing.ordinal)
         .take();
 }
@@ -192,7 +192,7 @@ Standing read_standing(ByteReader& in) {
     Standing standing;
     standing.token = in.u64();
     standing.valid = in.flag();
-    standing.was_quorate = in.flag();
+    standing.quorate_ring = in.u64();
     standing.ordinal = in.u64();
     return standing;
 }

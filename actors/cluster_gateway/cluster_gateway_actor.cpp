@@ -49,6 +49,7 @@ struct SendNews {
         self->send(log, QuorumChanged{view.quorate, view.ring, std::move(view.nodes)});
     }
     void operator()(Core::Lost&) const { self->send(log, ClusterLost{}); }
+    void operator()(Core::GiveWay&) const { self->send(log, Superseded{}); }
 };
 
 /// Carries out one effect and tells the core how it went, which may append further effects.
@@ -202,7 +203,7 @@ ClusterGatewayActor::behavior_type cluster_gateway(Self self, ClusterGatewayConf
         [self](const JoinGroup& join) {
             auto& state = self->state;
             if (state.logs.emplace(join.log.id(), join.log).second) self->monitor(join.log);
-            state.core->join(join.group, join.log.id(), now_of(self), state.effects);
+            state.core->join(join.group, join.log.id(), join.in_use, now_of(self), state.effects);
             carry_out(self);
         },
         [self](const LeaveGroup& leave) {

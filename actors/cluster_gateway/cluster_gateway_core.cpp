@@ -32,9 +32,10 @@ void ClusterGatewayCore::start(TimePoint, Effects& effects) {
     effects.emplace_back(OpenQuorum{});
 }
 
-void ClusterGatewayCore::join(const Uuid& group, LogId log, TimePoint now, Effects& effects) {
+void ClusterGatewayCore::join(const Uuid& group, LogId log, bool in_use, TimePoint now, Effects& effects) {
     JoinId known = 0;
     if (find_wanted(group, log, known) != nullptr) {
+        if (in_use) return give_way(group, log, in_use, effects);
         limited(LogLevel::warning, "joined twice", "internal: a log joins " + quoted(group) + " twice", now, effects);
         return;
     }
@@ -43,6 +44,19 @@ void ClusterGatewayCore::join(const Uuid& group, LogId log, TimePoint now, Effec
     by_group_[group].push_back(id);
     ++joins_of_log_[log];
     begin(id, effects);
+    give_way(group, log, in_use, effects);
+}
+
+// Who waited for a leave that does not come would hold up the request that the kernel sends before it ends the other.
+void ClusterGatewayCore::give_way(const Uuid& group, LogId log, bool in_use, Effects& effects) {
+    std::vector<LogId> others;
+    for (const auto id : by_group_.at(group)) {
+        const auto& join = joins_.at(id);
+        if (join.log != log && !join.leave_wanted) others.push_back(join.log);
+    }
+    if (!in_use && !others.empty()) others = {log};
+    for (const auto other : others)
+        effects.emplace_back(Tell{other, GiveWay{}});
 }
 
 void ClusterGatewayCore::begin(JoinId id, Effects& effects) {

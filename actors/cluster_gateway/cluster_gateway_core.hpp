@@ -58,9 +58,10 @@ class ClusterGatewayCore {
         std::shared_ptr<const ClusterMessage> message;
     };
     struct Lost {};
+    struct GiveWay {};
     struct Tell {
         LogId log = 0;
-        std::variant<Membership, DeliveredMessage, QuorumView, Lost> news;
+        std::variant<Membership, DeliveredMessage, QuorumView, Lost, GiveWay> news;
     };
     /// No join of this log is left.
     struct Release {
@@ -74,7 +75,8 @@ class ClusterGatewayCore {
 
     // -- what logs and time ask for
     void start(TimePoint now, Effects& effects);
-    void join(const Uuid& group, LogId log, TimePoint now, Effects& effects);
+    /// `in_use`: other logs of this group give way; else this one does, if there are others.
+    void join(const Uuid& group, LogId log, bool in_use, TimePoint now, Effects& effects);
     void leave(const Uuid& group, LogId log, TimePoint now, Effects& effects);
     void on_log_gone(LogId log, TimePoint now, Effects& effects);
     void multicast(const Uuid& group, LogId log, const ClusterMessage& message, TimePoint now, Effects& effects);
@@ -126,6 +128,7 @@ class ClusterGatewayCore {
         MemberId self;
     };
 
+    void give_way(const Uuid& group, LogId log, bool in_use, Effects& effects);
     Join* find_wanted(const Uuid& group, LogId log, JoinId& id);
     bool is_first(JoinId id) const;
     void begin(JoinId id, Effects& effects);

@@ -10,9 +10,9 @@
 
 namespace cmirror::mirror_log {
 
-/// corosync may lose a message that it has accepted (design.md, rule 9). Own messages are delivered in the order in which
-/// they were sent: one that is overtaken, or that does not come at all, is sent again. Whoever receives them takes one
-/// that comes twice for what it is. Ops and chunks of a state are numbered and looked after elsewhere.
+/// corosync may lose a message that it has accepted (design.md, rule 9). Own messages are delivered in the order in
+/// which they were sent: one that is overtaken, or that does not come at all, is sent again. Whoever receives them
+/// takes one that comes twice for what it is. Ops, and a state with where it begins, are looked after elsewhere.
 class ControlOutbox {
   public:
     /// Without news of a message it is sent again after this time.
@@ -55,8 +55,7 @@ class ControlOutbox {
   private:
     static bool is_control(const ClusterMessage& message) {
         return std::holds_alternative<Hello>(message) || std::holds_alternative<Valid>(message) ||
-               std::holds_alternative<Confirm>(message) || std::holds_alternative<StateBegin>(message) ||
-               std::holds_alternative<Standing>(message);
+               std::holds_alternative<Confirm>(message) || std::holds_alternative<Standing>(message);
     }
 
     std::deque<ClusterMessage> sent_;

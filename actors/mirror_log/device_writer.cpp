@@ -39,6 +39,7 @@ void DeviceWriter::everything_changed(std::uint64_t region_count) {
 
 void DeviceWriter::forget() {
     pending_.clear();
+    if (writing_) forgotten_.insert(writing_->number);
     writing_.reset();
 }
 
@@ -54,6 +55,7 @@ WriteEffect DeviceWriter::start(const RegionMap& clean, std::uint64_t device_byt
 }
 
 std::optional<DeviceWriter::Outcome> DeviceWriter::finished(std::uint64_t write, bool done) {
+    forgotten_.erase(write);
     if (!writing_ || writing_->number != write) return std::nullopt;
     Writing written = std::move(*writing_);
     writing_.reset();

@@ -15,6 +15,11 @@ namespace cmirror::mirror_log {
 /// By member: all its ops below the number.
 using Progress = std::map<MemberId, std::uint64_t>;
 
+inline std::uint64_t value_of(const Progress& progress, MemberId member) {
+    const auto i = progress.find(member);
+    return i == progress.end() ? 0 : i->second;
+}
+
 /// Used by the server of a disk log alone. One write is under way at most; what changes meanwhile shares the next one.
 class DeviceWriter {
   public:
@@ -22,7 +27,7 @@ class DeviceWriter {
     void changed(const std::set<std::uint64_t>& blocks) { pending_.insert(blocks.begin(), blocks.end()); }
     /// Header and map are to be written as a whole.
     void everything_changed(std::uint64_t region_count);
-    /// Another member writes the device from now on, or nobody does.
+    /// Another member writes the device from now on, or nobody does. What is under way goes on.
     void forget();
     /// A member left: when it joins again its ops are numbered anew, and the write under way says nothing of those.
     void member_left(MemberId member) {
@@ -30,6 +35,8 @@ class DeviceWriter {
     }
 
     bool writing() const { return writing_.has_value(); }
+    /// A write is under way, be it a forgotten one.
+    bool busy() const { return writing() || !forgotten_.empty(); }
     bool has_pending() const { return !pending_.empty(); }
     /// Nothing to write and nothing under way.
     bool settled() const { return !writing() && !has_pending(); }
@@ -56,6 +63,7 @@ class DeviceWriter {
     };
     std::set<std::uint64_t> pending_;
     std::optional<Writing> writing_;
+    std::set<std::uint64_t> forgotten_;
     std::uint64_t next_number_ = 1;
 };
 

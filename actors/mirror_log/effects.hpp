@@ -19,7 +19,10 @@ namespace cmirror::mirror_log {
 using Instant = std::chrono::nanoseconds;
 
 /// Join the group of this log's uuid.
-struct JoinEffect {};
+struct JoinEffect {
+    /// The kernel has shown that it has resumed this instance: no other one of the uuid is in use.
+    bool in_use = false;
+};
 /// Leave it.
 struct LeaveEffect {};
 /// Multicast to the group.

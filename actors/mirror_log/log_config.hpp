@@ -33,6 +33,11 @@ struct Settings {
     /// A view that still has a node which the group saw go counts again after this time: it was newer than the group's
     /// word, and no further one comes.
     Instant view_doubt = std::chrono::seconds{5};
+    /// A server whose node was lost may have a write to the log device under way: its successor does not touch the
+    /// device for so long.
+    Instant device_doubt = std::chrono::seconds{1};
+    /// Whoever took the log device over writes it anew after this time, should a write of before have come later still.
+    Instant device_rewrite = std::chrono::seconds{10};
     /// A node that the ring has lost for so long is certainly fenced; 0: never.
     Instant fenced_after{0};
     /// A state's digest is multicast when this time has passed and something has changed.

@@ -112,6 +112,8 @@ void LogState::became_valid(MemberId id) {
     ++ordinal_;
     Member* member = find(id);
     if (member == nullptr || !member->introduced || member->valid) return;
+    const Member* before = server();
+    if (before != nullptr && id < before->id) ++find(before->id)->relieved;
     member->valid = true;
     member->next_seq = 0;
     boots_[member->owner()] = member->boot;
@@ -167,6 +169,10 @@ std::uint64_t LogState::applied_through(const Member& member) const {
     for (const HeldMark& h : held_)
         if (h.origin == member.id) through = std::min(through, h.seq);
     return through;
+}
+
+bool LogState::hands_device_over() const {
+    return std::any_of(members_.begin(), members_.end(), [](const Member& m) { return m.handed_over < m.relieved; });
 }
 
 bool LogState::present(Owner owner) const {

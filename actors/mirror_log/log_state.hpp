@@ -40,6 +40,10 @@ struct Member {
     bool legacy_valid = false;
     /// LegacyGroup::joins when it turned out to be legacy; of a member of ours: of which it has told its marks since.
     std::uint64_t legacy_joins = 0;
+    /// How often a lower member has relieved it as the server, and of which of these it has said that its writes to the
+    /// log device have ended.
+    std::uint64_t relieved = 0;
+    std::uint64_t handed_over = 0;
 
     Owner owner() const { return {id.node, legacy ? legacy_luid : luid}; }
     friend bool operator==(const Member&, const Member&) = default;
@@ -142,6 +146,8 @@ class LogState {
     const Member* confirmer_of(MemberId origin) const;
     /// All ops of the member's join below this are applied, with no mark held.
     std::uint64_t applied_through(const Member& member) const;
+    /// Does a member that has been relieved as the server perhaps still write the log device?
+    bool hands_device_over() const;
     bool present(Owner owner) const;
     /// The owner was there before, and has not ended since: all that it had confirmed is in this state.
     bool knows(Owner owner) const { return boots_.contains(owner); }
@@ -208,6 +214,7 @@ class LogState {
     void not_clean(RegionNumber region);
     void lose_writer(Owner owner, StateChanges& changes);
     void end_owner(Owner owner);
+    void clean_what_nobody_clears();
     void node_gone(NodeId node, StateChanges& changes);
     void settle(StateChanges& changes);
     void release_held();

@@ -1,5 +1,6 @@
 // What each op does to the state.
 #include <algorithm>
+#include <bit>
 
 #include "actors/mirror_log/log_state.hpp"
 #include "messages/wire_disk.hpp"
@@ -56,6 +57,9 @@ void LogState::apply_one(const Member& member, std::uint64_t seq, const Op& op, 
             return;
         case OpKind::legacy_told:
             find(member.id)->legacy_joins = op.region;
+            return;
+        case OpKind::device_free:
+            find(member.id)->handed_over = op.region;
             return;
         case OpKind::resumed:
             suspending_.erase(owner);
@@ -255,6 +259,20 @@ void LogState::end_owner(Owner owner) {
         make_stale(region);
     boots_.erase(owner);
     find_orphans();
+    clean_what_nobody_clears();
+}
+
+// The CLEAR behind a recovery may be lost with its kernel: what is in sync and not marked has equal legs. A legacy
+// member's checkpoint names no owners of marks.
+void LogState::clean_what_nobody_clears() {
+    if (mixed() || !marks_.everything().empty()) return;
+    for (std::uint64_t word = 0; word * 32 < region_count(); ++word) {
+        std::uint32_t left = sync_.word32(word) & ~clean_.word32(word);
+        for (; left != 0; left &= left - 1) {
+            const RegionNumber region = word * 32 + static_cast<unsigned>(std::countr_zero(left));
+            if (!marks_.marked(region)) set_clean(region, true);
+        }
+    }
 }
 
 /// The kernel that wrote is gone for good, perhaps between its legs.

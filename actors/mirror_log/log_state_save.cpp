@@ -6,7 +6,7 @@ namespace cmirror::mirror_log {
 
 namespace {
 
-constexpr std::uint64_t format = 2;
+constexpr std::uint64_t format = 3;
 
 }  // namespace
 
@@ -28,6 +28,8 @@ std::vector<std::byte> LogState::save() const {
         out.boot(m.boot);
         out.number(m.luid);
         out.number(m.next_seq);
+        out.number(m.relieved);
+        out.number(m.handed_over);
     }
     out.number(boots_.size());
     for (const auto& [owner, boot] : boots_) {
@@ -148,7 +150,7 @@ void LogState::load_legacy(In& in) {
 
 template <class In>
 void LogState::load_owners(In& in) {
-    for (std::uint64_t n = in.count(72); n > 0 && in.good(); --n) {
+    for (std::uint64_t n = in.count(88); n > 0 && in.good(); --n) {
         Member m;
         m.id = in.member();
         const std::uint64_t flags = in.number();
@@ -161,6 +163,8 @@ void LogState::load_owners(In& in) {
         m.boot = in.boot();
         m.luid = in.number();
         m.next_seq = in.number();
+        m.relieved = in.number();
+        m.handed_over = in.number();
         members_.push_back(m);
     }
     for (std::uint64_t n = in.count(48); n > 0 && in.good(); --n) {

@@ -41,8 +41,8 @@ struct Perform {
     MirrorLogState& state;
 
     void operator()(KernelReply& reply) const { self->send(state.config.kernel_gateway, std::move(reply)); }
-    void operator()(const JoinEffect&) const {
-        self->send(state.config.cluster_gateway, JoinGroup{state.config.log.uuid, self});
+    void operator()(const JoinEffect& effect) const {
+        self->send(state.config.cluster_gateway, JoinGroup{state.config.log.uuid, self, effect.in_use});
     }
     void operator()(const LeaveEffect&) const {
         self->send(state.config.cluster_gateway, LeaveGroup{state.config.log.uuid, state.config.log.luid});
@@ -120,6 +120,7 @@ MirrorLogActor::behavior_type mirror_log_actor(Self self, MirrorLogConfig config
                               c.quorum(QuorumView{m.quorate, m.ring, m.nodes}, at, out);
                           }),
         on<ClusterLost>(self, [](Core& c, const auto&, Instant at, Effects& out) { c.cluster_lost(at, out); }),
+        on<Superseded>(self, [](Core& c, const auto&, Instant at, Effects& out) { c.superseded(at, out); }),
         on<DeviceOpened>(
             self, [](Core& c, const auto& m, Instant at, Effects& out) { c.device_opened(m.size_bytes, at, out); }),
         on<DeviceRead>(self, [](Core& c, const auto& m, Instant at, Effects& out) { c.device_read(m.image, at, out); }),

@@ -1,4 +1,4 @@
-// The life of the instance: which request means what, timers.
+// Events and timers: which request means what, what follows from any event. The life itself is in mirror_log_life.cpp.
 #include "actors/mirror_log/mirror_log_core.hpp"
 
 #include <algorithm>
@@ -58,6 +58,7 @@ void MirrorLogCore::request(const KernelRequest& request, Instant now, Effects& 
 }
 
 void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& effects) {
+    notice_use(request, effects);
     switch (action_for(life_, request.type)) {
         case Action::wait:
             if (waiting_.size() == waiting_max) waiting_.erase(waiting_.begin());
@@ -68,15 +69,17 @@ void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& 
         case Action::serve:
             return serve(request, now, effects);
         case Action::construct:
+            reconnect_resumes_ = std::get<ConstructorText>(request.payload).reconnect;
             return answer_construct(request, effects);
         case Action::join:
-            return start_joining(request, effects);
+            return resume(request, effects);
         case Action::resume_again:
             return resume_again(request, now, effects);
         case Action::stop_recovery:
             return stop_recovery(request, now, effects);
         case Action::leave:
-            return start_leaving(request, now, effects);
+            leave_requests_.push_back(request);
+            return start_leaving(now, effects);
         case Action::destroy:
             return destroy(request, now, effects);
         case Action::reconnect:
@@ -109,6 +112,7 @@ void MirrorLogCore::construct(const KernelRequest& request, Effects& effects) {
     constructed_ = true;
     args_ = *parsed;
     reconnected_ = text.reconnect;
+    reconnect_resumes_ = text.reconnect;
     hint_ = HintTracker(args_.region_count);
     take_kept(effects);
     if (args_.disk_log) {
@@ -134,8 +138,15 @@ void MirrorLogCore::device_opened(const Result<std::uint64_t, DeviceError>& size
     if (ended_ || life_ != LifeState::opening) return;
     if (!size_bytes) {
         say(LogLevel::error, "cannot open its log device " + args_.device + ": " + size_bytes.error().text, effects);
-        for (const KernelRequest& request : std::exchange(waiting_, {}))
-            refuse(request, size_bytes.error().code > 0 ? size_bytes.error().code : EIO, effects);
+        for (const KernelRequest& request : std::exchange(waiting_, {})) {
+            if (request.type == RequestType::ctr)
+                refuse(request, size_bytes.error().code > 0 ? size_bytes.error().code : EIO, effects);
+            else if (action_for(LifeState::pending, request.type) == Action::reconnect)
+                refuse(request, ESRCH, effects);
+            else
+                // A RESUME that fails would fail the request which waits behind it in the kernel.
+                answer_idle(request, effects);
+        }
         ended_ = true;
         effects.emplace_back(EndEffect{});
         return;
@@ -145,167 +156,13 @@ void MirrorLogCore::device_opened(const Result<std::uint64_t, DeviceError>& size
     after_event(now, effects);
 }
 
-void MirrorLogCore::start_joining(const KernelRequest& request, Effects& effects) {
-    resume_requests_.push_back(request);
-    if (resumed_before_ || !reconnected_)
-        hint_.resumed();
-    else
-        hint_.reconnected();
-    life_ = LifeState::joining;
-    reset_membership();
-    effects.emplace_back(JoinEffect{});
-}
-
-/// Forgets what belonged to an earlier membership.
-void MirrorLogCore::reset_membership() {
-    in_group_ = false;
-    valid_ = false;
-    applying_ = false;
-    founding_ = false;
-    served_.clear();
-    merging_.reset();
-    ring_lost_.clear();
-    found_alone_ = false;
-    reading_device_ = false;
-    awaiting_view_ = false;
-    merged_ = false;
-    older_.clear();
-    group_.clear();
-    backlog_.clear();
-    receiver_.reset();
-    sender_.reset();
-    recovery_.rejoin();
-    asked_ = false;
-    to_confirm_.clear();
-    sent_confirm_.clear();
-    durable_.clear();
-    writer_.forget();
-    confirmed_ = 0;
-    confirmed_by_other_ = 0;
-    need_ = 0;
-    work_need_ = 0;
-    lazy_send_due_.reset();
-    lazy_write_due_.reset();
-    legacy_ = {};
-    token_ = random();
-    outbox_.start(token_, config_.luid);
-    control_.start();
-}
-
-// The POSTSUSPEND was lost, or the kernel resumes without one: its hint is 0 again, and it may ask for work.
-void MirrorLogCore::resume_again(const KernelRequest& request, Instant now, Effects& effects) {
-    past_presuspend_ = false;
-    hint_.resumed();
-    outbox_.add({OpKind::resumed, 0, 1});
-    outbox_.send(effects, now);
-    reply(request, {}, effects);
-    enter(LifeState::active, now, effects);
-}
-
-void MirrorLogCore::stop_recovery(const KernelRequest& request, Instant now, Effects& effects) {
-    life_ = LifeState::presuspended;
-    past_presuspend_ = true;
-    cool(warm_.take_all());
-    recovery_.stop();
-    asked_ = false;
-    grant_idle_since_.reset();
-    outbox_.add({OpKind::presuspend, 0, 1});
-    outbox_.send(effects, now);
-    answer_no_work(effects);
-    reply(request, {}, effects);
-}
-
-void MirrorLogCore::start_leaving(const KernelRequest& request, Instant now, Effects& effects) {
-    leave_requests_.push_back(request);
-    life_ = LifeState::leaving;
-    answer_no_work(effects);
-    if (valid_) {
-        cool(warm_.take_all());
-        leave_legacy(effects);
-        outbox_.add({OpKind::postsuspend, 0, 1});
-        outbox_.send(effects, now);
-        leave_due_ = now + config_.settings.leave_wait;
-    } else {
-        leave_due_ = now;
-    }
-}
-
-// The group is left when the last word was delivered and, on the server, is on the log device.
-void MirrorLogCore::continue_leaving(Instant now, Effects& effects) {
-    if (life_ != LifeState::leaving) return;
-    const bool overdue = leave_due_ && now >= *leave_due_;
-    const bool said = valid_ && !outbox_.has_unsent() && !outbox_.has_undelivered();
-    const bool writes = valid_ && writes_device() && quorate() && device_error_ == 0;
-    if (!overdue && !(said && (!writes || (merged_ && writer_.settled())))) return;
-    finish_leaving(effects);
-    for (const KernelRequest& request : std::exchange(leave_requests_, {}))
-        reply(request, {}, effects);
-    enter(LifeState::suspended, now, effects);
-}
-
-void MirrorLogCore::finish_leaving(Effects& effects) {
-    state_kept_ = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1;
-    leave_due_.reset();
-    if (view_) kept_ring_ = view_->ring;
-    resumed_before_ = true;
-    may_be_presuspended_ = false;
-    past_presuspend_ = false;
-    reset_membership();
-    recovery_.stop();
-    kept_.reset();
-    for (const RegionNumber region : warm_.take_all())
-        my_marks_.erase(region);
-    left_marked_.insert(my_marks_.begin(), my_marks_.end());
-    my_marks_.clear();
-    keeper_.cleared_all();
-    for (const RegionNumber region : left_marked_)
-        keeper_.marked(region);
-    failures_.clear();
-    for (const KernelRequest& request : std::exchange(resume_requests_, {}))
-        reply(request, {}, effects);
-    for (const WaitingFlush& flush : std::exchange(flushes_, {}))
-        reply(flush.request, {}, effects);
-    effects.emplace_back(LeaveEffect{});
-}
-
-void MirrorLogCore::destroy(const KernelRequest& request, Instant now, Effects& effects) {
-    const bool member = life_ == LifeState::joining || life_ == LifeState::active || life_ == LifeState::presuspended ||
-                        life_ == LifeState::leaving;
-    if (member) {
-        if (valid_) {
-            cool(warm_.take_all());
-            leave_legacy(effects);
-            outbox_.send(effects, now);
-        }
-        finish_leaving(effects);
-    }
-    answer_no_work(effects);
-    life_ = LifeState::suspended;
-    for (const KernelRequest& waiting : std::exchange(waiting_, {}))
-        answer_idle(waiting, effects);
-    for (const KernelRequest& waiting : std::exchange(leave_requests_, {}))
-        reply(waiting, {}, effects);
-    reply(request, {}, effects);
-    ended_ = true;
-    effects.emplace_back(EndEffect{true});
-}
-
-void MirrorLogCore::abandon(Instant, Effects& effects) {
-    if (ended_) return;
-    ended_ = true;
-    if (in_group_ || life_ == LifeState::joining) effects.emplace_back(LeaveEffect{});
-    effects.emplace_back(EndEffect{});
-}
-
 void MirrorLogCore::timer(Instant now, Effects& effects) {
     if (ended_) return;
     scheduled_.reset();
     start_beside_legacy(now, effects);
+    if (awaiting_device_ && now >= device_doubt_until_) found(now, effects);
     if (control_.has_undelivered() && now >= control_.resend_due()) control_.send_again(now, effects);
-    if (sender_ && sender_->started() && now - sender_heard_ >= ControlOutbox::resend_after) {
-        sender_heard_ = now;
-        sender_->send_again(effects);
-    }
+    if (sender_ && now - sender_heard_ >= ControlOutbox::resend_after) send_state_again(now, effects);
     if (valid_) {
         if (life_ == LifeState::active) cool(warm_.take_idle(now, 256));
         if (outbox_.has_undelivered() && now >= outbox_.resend_due()) outbox_.send_again(effects, now);
@@ -328,6 +185,7 @@ void MirrorLogCore::after_event(Instant now, Effects& effects) {
     if (ended_) return;
     settle_quorum(now, effects);
     if (valid_) {
+        serve_joiners(now, effects);
         watch_fencing(now, effects);
         update_durability(now, effects);
         answer_waiting_work(now, effects);
@@ -361,12 +219,16 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
         if (grant_idle_since_) consider(*grant_idle_since_ + config_.settings.grant_idle);
         consider(lazy_send_due_);
         consider(lazy_write_due_);
+        consider(confirm_again_due_);
+        if (merged_) consider(device_rewrite_due_);
+        if (now < device_doubt_until_ && (takes_over_ || state_->hands_device_over())) consider(device_doubt_until_);
         consider(digest_due_);
     }
     if (control_.has_undelivered()) consider(control_.resend_due());
-    if (sender_ && sender_->started()) consider(sender_heard_ + ControlOutbox::resend_after);
+    if (sender_) consider(sender_heard_ + ControlOutbox::resend_after);
     for (const WaitingWork& work : work_)
         consider(work.deadline);
+    if (awaiting_device_) consider(device_doubt_until_);
     consider(leave_due_);
     consider(legacy_.due);
     // Only what is done then: what waits for something else would be due again at once.

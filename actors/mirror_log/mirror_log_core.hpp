@@ -1,15 +1,18 @@
 // All rules of one instance of a mirror log: events in, effects out (design.md). Knows no CAF, no I/O and no clock.
 //
-//   mirror_log_core.cpp      the life of the instance: which request means what, timers
+//   mirror_log_core.cpp      which request means what, timers
+//   mirror_log_life.cpp      the life of the instance: RESUME, PRESUSPEND, POSTSUSPEND, DTR
 //   mirror_log_idle.cpp      what an instance that does not serve answers
 //   mirror_log_requests.cpp  what the kernel is answered while the log is active
 //   mirror_log_recovery.cpp  regions handed to the kernel for recovery
-//   mirror_log_group.cpp     the group: deliveries, members, quorum
+//   mirror_log_group.cpp     the group: deliveries, members
+//   mirror_log_quorum.cpp    quorum: when it counts, and whether others may have had it
 //   mirror_log_join.cpp      joining: starting a state, getting it, giving it to others
 //   mirror_log_rejoin.cpp    what a member that has become valid says of its kernel
 //   mirror_log_legacy*.cpp   members that speak the field's protocol alone
 //   mirror_log_merge.cpp     partitions that merge, nodes that are gone for good
-//   mirror_log_durable.cpp   FLUSH: confirmations and the log device
+//   mirror_log_durable.cpp   FLUSH: confirmations
+//   mirror_log_device.cpp    the log device: writing it, and handing it from server to server
 //   mirror_log_kept.cpp      the state file: what is kept, and what an earlier daemon left
 //   mirror_log_status.cpp    what it looks like from outside
 #pragma once
@@ -56,6 +59,8 @@ class MirrorLogCore {
     void membership(const Membership& membership, Instant now, Effects& effects);
     void quorum(const QuorumView& view, Instant now, Effects& effects);
     void cluster_lost(Instant now, Effects& effects);
+    /// The kernel uses another instance of this uuid on this node.
+    void superseded(Instant now, Effects& effects);
     void device_opened(const Result<std::uint64_t, DeviceError>& size_bytes, Instant now, Effects& effects);
     void device_read(const Result<DeviceImage, DeviceError>& image, Instant now, Effects& effects);
     void device_written(std::uint64_t write, const Result<void, DeviceError>& outcome, Instant now, Effects& effects);
@@ -100,10 +105,14 @@ class MirrorLogCore {
     void answer_construct(const KernelRequest& request, Effects& effects) const;
     void answer_idle(const KernelRequest& request, Effects& effects);
     std::uint64_t idle_sync_count() const;
-    void start_joining(const KernelRequest& request, Effects& effects);
+    void resume(const KernelRequest& request, Effects& effects);
+    void start_joining(bool in_use, Effects& effects);
+    /// A kernel sends it for an instance that it has resumed alone.
+    static bool only_after_resume(const KernelRequest& request);
+    void notice_use(const KernelRequest& request, Effects& effects);
     void resume_again(const KernelRequest& request, Instant now, Effects& effects);
     void stop_recovery(const KernelRequest& request, Instant now, Effects& effects);
-    void start_leaving(const KernelRequest& request, Instant now, Effects& effects);
+    void start_leaving(Instant now, Effects& effects);
     void continue_leaving(Instant now, Effects& effects);
     void finish_leaving(Effects& effects);
     void destroy(const KernelRequest& request, Instant now, Effects& effects);
@@ -164,13 +173,16 @@ class MirrorLogCore {
     void follow_nodes(const Membership& membership, Instant now);
     void load_state(Instant now, Effects& effects);
     void became_valid(bool known, Instant now, Effects& effects);
-    void serve_joiners(Effects& effects);
+    void serve_joiners(Instant now, Effects& effects);
+    void begin_state(Instant now, Effects& effects);
+    void send_state_again(Instant now, Effects& effects);
     void server_changed(Effects& effects);
     void start_merge(const Membership& membership, Effects& effects);
     void take_standing(MemberId sender, const Standing& standing, Effects& effects);
     void decide_merge(Effects& effects);
     void note_quorum(bool quorate_now, Instant now);
     void settle_quorum(Instant now, Effects& effects);
+    void regain_quorum(Effects& effects);
     void watch_fencing(Instant now, Effects& effects);
     void compare_digest(MemberId sender, const StateDigest& theirs, Effects& effects);
     void rejoin(Effects& effects);
@@ -213,9 +225,14 @@ class MirrorLogCore {
     void note_durable_ops(MemberId origin, const Ops& ops);
     void update_durability(Instant now, Effects& effects);
     void start_write(Instant now, Effects& effects);
+    void take_device_over(Instant now, Effects& effects);
+    void hand_device_over(Instant now, Effects& effects);
     void send_confirmations(Effects& effects);
     void update_confirmed();
     void answer_flushes(Effects& effects);
+    void await_confirmation(const KernelRequest& request);
+    void ask_for_confirmation();
+    void confirm_again(Instant now, Effects& effects);
     void fail_flushes(int error, Effects& effects);
     void refuse_flushes(int error, Effects& effects);
     void merge(const DeviceImage& image, Effects& effects);
@@ -233,6 +250,10 @@ class MirrorLogCore {
     /// Constructed by a reconnect: the kernel's hint and marks are not known.
     bool reconnected_ = false;
     bool resumed_before_ = false;
+    /// The next RESUME is a reconnect's, as its CTR was.
+    bool reconnect_resumes_ = false;
+    /// The kernel has shown that it has resumed this instance.
+    bool in_use_ = false;
     /// The kernel stopped recovery and has not resumed since.
     bool past_presuspend_ = false;
     /// Created again without a state file: it may have, and "is being recovered" was said so many times since it asked
@@ -255,8 +276,9 @@ class MirrorLogCore {
     /// Regions reported as failed, by the op that says so, until that is confirmed.
     std::map<std::uint64_t, RegionNumber> failures_;
     std::vector<WaitingFlush> flushes_;
-    /// Marks failed to become durable and nobody tries that again by itself.
+    /// Marks failed to become durable: the next FLUSH tries that again, or what waits does.
     bool flush_failed_ = false;
+    std::optional<Instant> confirm_again_due_;
     std::vector<WaitingWork> work_;
     RecoveryWork recovery_;
     /// The want_work that is under way, or the grant it brought waits for its confirmation.
@@ -280,6 +302,10 @@ class MirrorLogCore {
     /// Quorum was lost and does not count again yet.
     bool lost_quorum_ = false;
     std::optional<Instant> regained_at_;
+    /// The ring in which this state last had quorum, and nodes of members that were lost since and may have had it
+    /// without us.
+    std::optional<std::uint64_t> quorate_ring_;
+    std::set<NodeId> strangers_;
     std::map<NodeId, Instant> ring_lost_;
     struct Merging {
         std::set<MemberId> own_side;
@@ -293,6 +319,7 @@ class MirrorLogCore {
     bool found_alone_ = false;
     bool reading_device_ = false;
     bool awaiting_view_ = false;
+    bool awaiting_device_ = false;
     /// The state is here (loaded, or founded by us): every event is applied to it.
     bool applying_ = false;
     /// We start the state; no other member has one.
@@ -310,7 +337,7 @@ class MirrorLogCore {
     std::optional<Instant> lazy_send_due_;
     Outbox outbox_;
     ControlOutbox control_;
-    /// When a chunk of the state that is being sent was last delivered back.
+    /// When something of the state that is being sent was last sent anew or delivered back.
     Instant sender_heard_{};
     MemberId last_server_;
     std::optional<Instant> digest_due_;
@@ -329,6 +356,13 @@ class MirrorLogCore {
     Progress durable_;
     DeviceWriter writer_;
     bool merged_ = false;
+    /// The server's, before it has asked for the device's map.
+    bool takes_over_ = false;
+    /// A node that was lost may still write the device until then.
+    Instant device_doubt_until_{};
+    std::optional<Instant> device_rewrite_due_;
+    /// Member::relieved when this member said last that its writes have ended.
+    std::uint64_t handed_over_ = 0;
     /// Reads of the device that were asked for and have not come back: only the last one counts.
     int reads_open_ = 0;
     std::optional<Instant> lazy_write_due_;

@@ -1,4 +1,4 @@
-// The group: deliveries, members, quorum (design.md, "The replicated log" and "Quorum").
+// The group: deliveries and members (design.md, "The replicated log").
 #include <algorithm>
 
 #include "actors/mirror_log/mirror_log_core.hpp"
@@ -9,27 +9,6 @@ namespace cmirror::mirror_log {
 bool MirrorLogCore::is_server() const {
     const Member* server = state_ ? state_->server() : nullptr;
     return valid_ && server != nullptr && server->id == self_;
-}
-
-/// Confirmed for the current ring: a view that still has nodes which the group saw go is an old one.
-bool MirrorLogCore::quorate() const {
-    if (!view_ || !view_->quorate || merging_ || lost_quorum_) return false;
-    return std::none_of(view_->nodes.begin(), view_->nodes.end(),
-                        [this](NodeId node) { return nodes_lost_.contains(node); });
-}
-
-void MirrorLogCore::quorum(const QuorumView& view, Instant now, Effects& effects) {
-    if (ended_) return;
-    const bool before = quorate();
-    view_ = view;
-    std::erase_if(nodes_lost_, [&](const auto& lost) {
-        return std::find(view.nodes.begin(), view.nodes.end(), lost.first) == view.nodes.end();
-    });
-    note_quorum(view.quorate, now);
-    if (std::exchange(awaiting_view_, false)) found(now, effects);
-    if (before && !quorate() && in_group_)
-        say(LogLevel::warning, "quorum is lost: writes to regions that are not marked yet wait", effects);
-    after_event(now, effects);
 }
 
 void MirrorLogCore::cluster_lost(Instant now, Effects& effects) {
@@ -97,18 +76,6 @@ void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effect
     }
 }
 
-// The quorum service and the group speak of the same rings, in any order.
-void MirrorLogCore::follow_nodes(const Membership& membership, Instant now) {
-    for (const MemberChange& gone : membership.left) {
-        const NodeId node = gone.member.node;
-        if (gone.reason != ChangeReason::node_down || node == self_.node || !view_) continue;
-        if (std::find(view_->nodes.begin(), view_->nodes.end(), node) != view_->nodes.end())
-            nodes_lost_.try_emplace(node, now);
-    }
-    for (const MemberChange& come : membership.joined)
-        nodes_lost_.erase(come.member.node);
-}
-
 /// One event of the total order, on a state that has seen all before it.
 void MirrorLogCore::apply(const GroupEvent& event, Instant now, Effects& effects) {
     if (mistaken_for_legacy(event, effects)) return;
@@ -128,7 +95,6 @@ void MirrorLogCore::apply(const GroupEvent& event, Instant now, Effects& effects
     }
     react(changes, own_end, now, effects);
     server_changed(effects);
-    serve_joiners(effects);
 }
 
 void MirrorLogCore::apply_membership(const Membership& membership, StateChanges& changes, Effects& effects) {

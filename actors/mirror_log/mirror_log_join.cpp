@@ -26,6 +26,7 @@ void MirrorLogCore::entered_group(const Membership& membership, Instant now, Eff
         if (member != self_) older_.insert(member);
     legacy_.at_join.assign(older_.begin(), older_.end());
     found_alone_ = older_.empty();
+    if (view_) note_quorum(view_->quorate, now);
     if (found_alone_)
         found(now, effects);
     else
@@ -45,6 +46,8 @@ void MirrorLogCore::found(Instant now, Effects& effects) {
     // Whether the state file may be believed depends on the ring.
     awaiting_view_ = kept_ && !view_;
     if (awaiting_view_) return;
+    awaiting_device_ = device_ready() && now < device_doubt_until_;
+    if (awaiting_device_) return;
     if (device_ready()) {
         reading_device_ = true;
         ++reads_open_;
@@ -136,7 +139,7 @@ void MirrorLogCore::rejoin(Effects& effects) {
     reset_membership();
     life_ = LifeState::joining;
     effects.emplace_back(LeaveEffect{});
-    effects.emplace_back(JoinEffect{});
+    effects.emplace_back(JoinEffect{in_use_});
 }
 
 void MirrorLogCore::load_state(Instant now, Effects& effects) {
@@ -171,8 +174,9 @@ void MirrorLogCore::lose_state(Instant, Effects&) {
 }
 
 /// The server gives joiners the state, again if an earlier server went away.
-void MirrorLogCore::serve_joiners(Effects& effects) {
-    if (!is_server()) {
+void MirrorLogCore::serve_joiners(Instant now, Effects& effects) {
+    // Without quorum it is not known whether this state will count.
+    if (!is_server() || lost_quorum_) {
         sender_.reset();
         return;
     }
@@ -180,9 +184,21 @@ void MirrorLogCore::serve_joiners(Effects& effects) {
     const bool someone_waits = std::any_of(state_->members().begin(), state_->members().end(), [this](const Member& m) {
         return m.introduced && !m.valid && !served_.contains(m.id);
     });
-    if (!someone_waits) return;
+    if (someone_waits) begin_state(now, effects);
+}
+
+void MirrorLogCore::begin_state(Instant now, Effects& effects) {
     sender_.emplace(random(), std::vector<std::byte>(1));
+    sender_heard_ = now;
     effects.emplace_back(SendEffect{StateBegin{sender_->transfer()}});
+}
+
+/// corosync may have lost something. A point in the order has one name: a joiner could take a later word of it for
+/// another.
+void MirrorLogCore::send_state_again(Instant now, Effects& effects) {
+    if (!sender_->started()) return begin_state(now, effects);
+    sender_heard_ = now;
+    sender_->send_again(effects);
 }
 
 }  // namespace cmirror::mirror_log

@@ -1,4 +1,5 @@
-// Partitions that merge, and nodes that are gone for good (design.md, rules 5 and 8).
+// Partitions that merge, and nodes that are gone for good (design.md, rules 5 and 8). Quorum is in
+// mirror_log_quorum.cpp.
 #include <algorithm>
 #include <tuple>
 
@@ -8,16 +9,20 @@ namespace cmirror::mirror_log {
 
 namespace {
 
-/// The better standing wins: a state, quorum, more events, the lower member.
+/// The better standing wins: a state, quorum in a later ring, more events, the lower member.
 auto rank(const std::pair<const MemberId, Standing>& entry) {
     const auto& [member, standing] = entry;
-    return std::make_tuple(standing.valid, standing.was_quorate, standing.ordinal, ~member.node, ~member.process);
+    return std::make_tuple(standing.valid, standing.quorate_ring, standing.ordinal, ~member.node, ~member.process);
 }
 
 }  // namespace
 
 /// Members came back that a partition had taken away: each side has a state of its own, and one of them wins.
 void MirrorLogCore::start_merge(const Membership& membership, Effects& effects) {
+    // Whoever is lost before the merge is decided comes back with a state of its own.
+    if (merging_)
+        for (const MemberChange& gone : membership.left)
+            merging_->own_side.erase(gone.member);
     const bool returned =
         std::any_of(membership.joined.begin(), membership.joined.end(),
                     [this](const MemberChange& c) { return c.reason == ChangeReason::node_up && c.member != self_; });
@@ -39,9 +44,8 @@ void MirrorLogCore::start_merge(const Membership& membership, Effects& effects) 
             if (member.legacy) merging_->expected.erase(member.id);
     merging_->standings.clear();
     digest_mine_.reset();
-    const bool was_quorate = !lost_quorum_;
-    effects.emplace_back(
-        SendEffect{Standing{token_, valid_ || founding_, was_quorate, applying_ ? state_->ordinal() : 0}});
+    effects.emplace_back(SendEffect{
+        Standing{token_, valid_ || founding_, quorate_ring_.value_or(0), applying_ ? state_->ordinal() : 0}});
 }
 
 void MirrorLogCore::take_standing(MemberId sender, const Standing& standing, Effects& effects) {
@@ -62,33 +66,17 @@ void MirrorLogCore::decide_merge(Effects& effects) {
     const auto best = std::max_element(merging_->standings.begin(), merging_->standings.end(),
                                        [](const auto& a, const auto& b) { return rank(a) < rank(b); });
     const bool won = best != merging_->standings.end() && merging_->own_side.contains(best->first);
+    if (won) {
+        for (const auto& [member, standing] : merging_->standings)
+            if (standing.valid && standing.quorate_ring <= quorate_ring_.value_or(0)) strangers_.erase(member.node);
+    }
     merging_.reset();
-    lost_quorum_ = false;
-    regained_at_.reset();
     if (won) {
         say(LogLevel::notice, "this side's state is kept", effects);
-        return;
+        return regain_quorum(effects);
     }
     say(LogLevel::notice, "the other side's state is taken over; marks of this node are added to it", effects);
     rejoin(effects);
-}
-
-/// Quorum that was lost counts again when no partition turns out to have healed with it.
-void MirrorLogCore::note_quorum(bool quorate_now, Instant now) {
-    if (!quorate_now) {
-        if (in_group_) lost_quorum_ = true;
-        regained_at_.reset();
-    } else if (lost_quorum_ && !regained_at_) {
-        regained_at_ = now;
-    }
-}
-
-void MirrorLogCore::settle_quorum(Instant now, Effects& effects) {
-    std::erase_if(nodes_lost_, [&](const auto& lost) { return now - lost.second >= config_.settings.view_doubt; });
-    if (!lost_quorum_ || !regained_at_ || merging_ || now - *regained_at_ < config_.settings.quorum_settle) return;
-    lost_quorum_ = false;
-    regained_at_.reset();
-    if (in_group_) say(LogLevel::notice, "has quorum again", effects);
 }
 
 void MirrorLogCore::node_gone(NodeId node, Instant now, Effects& effects) {

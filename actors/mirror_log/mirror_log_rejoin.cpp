@@ -19,7 +19,7 @@ void MirrorLogCore::became_valid(bool known, Instant now, Effects& effects) {
         if (failures_.empty())
             reply(request, {}, effects);
         else
-            flushes_.push_back({request, need_});
+            await_confirmation(request);
     }
     kept_.reset();
     if (past_presuspend_) outbox_.add({OpKind::presuspend, 0, 1});

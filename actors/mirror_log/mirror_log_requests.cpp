@@ -151,13 +151,12 @@ void MirrorLogCore::serve_flush(const KernelRequest& request, Instant now, Effec
     if (need_ <= confirmed_ && legacy_flushed(legacy_.flush_sent)) return reply(request, {}, effects);
     // An earlier FLUSH of the same marks failed: whoever confirms is asked to try again.
     const bool nothing_under_way = !outbox_.has_unsent() && !outbox_.has_undelivered() && flushes_.empty();
-    if (nothing_under_way || flush_failed_) need_ = outbox_.add({OpKind::confirm, 0, 1}) + 1;
-    flush_failed_ = false;
+    if (nothing_under_way || flush_failed_) ask_for_confirmation();
     if (outbox_.has_unsent()) {
         ++rounds_;
         outbox_.send(effects, now);
     }
-    flushes_.push_back({request, need_, legacy_.flush_sent});
+    await_confirmation(request);
 }
 
 void MirrorLogCore::serve_set_sync(const KernelRequest& request, Instant now, Effects& effects) {

@@ -114,7 +114,9 @@ void SupervisorCore::answer_unknown(const KernelRequest& request, TimePoint now,
                  now);
     for (auto& line : lines)
         effects.emplace_back(std::move(line));
-    effects.emplace_back(Reply{answer(request, -ESRCH)});
+    // A RESUME that fails is not repeated, and the request of a reconnect that it belongs to fails with it: IN_SYNC
+    // would count as 0, and a write reach the primary leg alone. The next request brings the log back.
+    effects.emplace_back(Reply{answer(request, type == RequestType::resume ? 0 : -ESRCH)});
 }
 
 void SupervisorCore::abandon(InstanceId instance, Effects& effects) {

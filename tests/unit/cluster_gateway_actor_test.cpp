@@ -127,6 +127,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer self, ClusterGat
             [told](const Membership& membership) { told->push_back(membership.members.empty() ? "out" : "member"); },
             [told](const QuorumChanged& quorum) { told->push_back(quorum.quorate ? "quorum" : "no quorum"); },
             [told](const ClusterLost&) { told->push_back("lost"); },
+            [told](const Superseded&) { told->push_back("superseded"); },
             [](const DeviceOpened&) {},
             [](const DeviceRead&) {},
             [](const DeviceWritten&) {},

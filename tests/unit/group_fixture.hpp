@@ -18,7 +18,7 @@ inline constexpr auto disk_log = "71680 clustered-disk 7:0 1024";
 struct Group : ::testing::Test {
     std::unique_ptr<LogCluster> cluster = std::make_unique<LogCluster>(core_log);
 
-    void use(const std::string& arguments, Settings settings = {}) {
+    void use(const std::string& arguments, Settings settings = LogCluster::without_doubt()) {
         cluster = std::make_unique<LogCluster>(arguments, settings);
     }
     LogCluster::Node& node(NodeId id) { return (*cluster)[id]; }

@@ -155,6 +155,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer, std::vector<Ker
             [](const Membership&) {},
             [](const QuorumChanged&) {},
             [](const ClusterLost&) {},
+            [](const Superseded&) {},
             [](const DeviceOpened&) {},
             [](const DeviceRead&) {},
             [](const DeviceWritten&) {},

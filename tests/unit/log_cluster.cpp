@@ -30,6 +30,12 @@ LogCluster::LogCluster(std::string arguments, Settings settings)
     device.bytes.resize(std::size_t{1} << 20U);
 }
 
+Settings LogCluster::without_doubt() {
+    Settings settings;
+    settings.device_doubt = Instant{0};
+    return settings;
+}
+
 LogCluster::Node& LogCluster::add(NodeId id) {
     auto node = std::make_unique<Node>();
     node->id = id;
@@ -159,6 +165,9 @@ void LogCluster::release_writes() {
 }
 
 void LogCluster::carry_out(Node& node, Effects& effects) {
+    // What the device answers at once is a later event, with wishes of its own.
+    for (const Effect& effect : effects)
+        if (const auto* wake = std::get_if<WakeEffect>(&effect)) node.wake = wake->at;
     for (Effect& effect : effects) {
         Effects more;
         if (auto* reply = std::get_if<KernelReply>(&effect)) {
@@ -170,9 +179,8 @@ void LogCluster::carry_out(Node& node, Effects& effects) {
             for (const StatePatch& patch : keep->patches)
                 std::copy(patch.bytes.begin(), patch.bytes.end(),
                           node.state_file.begin() + static_cast<std::ptrdiff_t>(patch.offset));
-        } else if (auto* wake = std::get_if<WakeEffect>(&effect)) {
-            node.wake = wake->at;
         } else if (std::holds_alternative<JoinEffect>(effect)) {
+            if (node.joined) continue;
             node.joined = true;
             change({}, {{node.member(), ChangeReason::join}});
         } else if (std::holds_alternative<LeaveEffect>(effect)) {

@@ -56,7 +56,9 @@ class LogCluster {
         MemberId member() const { return {id, process}; }
     };
 
-    explicit LogCluster(std::string arguments, Settings settings = {});
+    explicit LogCluster(std::string arguments, Settings settings = without_doubt());
+    /// As by default, but that the log device of a lost server is taken over at once.
+    static Settings without_doubt();
 
     /// A node with a constructed log; `quorate` from the start.
     Node& add(NodeId id);
@@ -118,6 +120,8 @@ class LogCluster {
     /// The partition heals: each side sees the other come back.
     void heal();
     void set_quorum(NodeId id, bool quorate);
+    /// Its kernel uses another instance of the uuid.
+    void supersede(NodeId id);
     /// Writes wait until release_writes().
     bool hold_writes = false;
     void release_writes();

@@ -34,6 +34,12 @@ void LogCluster::set_quorum(NodeId id, bool quorate) {
     carry_out(*nodes_.at(id), effects);
 }
 
+void LogCluster::supersede(NodeId id) {
+    Effects effects;
+    nodes_.at(id)->core->superseded(now, effects);
+    carry_out(*nodes_.at(id), effects);
+}
+
 void LogCluster::lose(const std::vector<NodeId>& ids, ChangeReason reason) {
     std::vector<MemberChange> left;
     for (const NodeId id : ids) {

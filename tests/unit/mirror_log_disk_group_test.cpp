@@ -91,5 +91,66 @@ TEST_F(DiskGroup, every_valid_member_lost_lets_joiners_start_from_the_device) {
     EXPECT_EQ(integer(2, R::get_sync_count), 69U);
 }
 
+TEST_F(DiskGroup, relieved_server_ends_its_write_before_the_new_one_looks_at_the_device) {
+    start({2, 3});
+    recover_all(2);
+    cluster->advance(2s);
+    cluster->hold_writes = true;
+    const auto first = cluster->ask(2, R::flush, list({5}));
+    cluster->settle();
+    cluster->start(1);
+    const auto second = cluster->ask(3, R::flush, list({6}));
+    cluster->advance(3s);
+    EXPECT_EQ(state(3).server()->id.node, 1U);
+    EXPECT_TRUE(node(1).writes_held.empty());
+    EXPECT_FALSE(answered(3, second));
+    // What the relieved server writes knows nothing of the later mark.
+    cluster->release_one_write(2);
+    cluster->release_writes();
+    EXPECT_TRUE(answered(2, first));
+    EXPECT_TRUE(answered(3, second));
+    EXPECT_FALSE(cluster->device.clean(5));
+    EXPECT_FALSE(cluster->device.clean(6));
+    expect_equal({1, 2, 3});
+}
+
+TEST_F(DiskGroup, server_relieved_again_speaks_of_its_later_write) {
+    start({3, 4});
+    recover_all(3);
+    cluster->advance(2s);
+    cluster->start(2);
+    cluster->lose({2}, ChangeReason::process_down);
+    cluster->settle();
+    cluster->hold_writes = true;
+    cluster->ask(4, R::flush, list({5}));
+    cluster->settle();
+    ASSERT_FALSE(node(3).writes_held.empty());
+    cluster->start(1);
+    EXPECT_TRUE(state(4).hands_device_over());
+    cluster->release_writes();
+    EXPECT_FALSE(state(4).hands_device_over());
+}
+
+TEST_F(DiskGroup, device_of_a_lost_server_is_left_alone_for_a_second_and_written_again_later) {
+    use(disk_log, Settings{});
+    start({1, 2, 3});
+    recover_all(1);
+    cluster->advance(2s);
+    const std::vector<std::byte> late = cluster->device.bytes;
+    cluster->crash(1);
+    const auto flush = cluster->ask(3, R::flush, list({5}));
+    const auto writes = cluster->device.writes;
+    cluster->advance(900ms);
+    EXPECT_EQ(cluster->device.writes, writes);
+    EXPECT_FALSE(answered(3, flush));
+    cluster->advance(200ms);
+    EXPECT_TRUE(answered(3, flush));
+    EXPECT_FALSE(cluster->device.clean(5));
+    // The lost server's last write lands later still.
+    cluster->device.bytes = late;
+    cluster->advance(12s);
+    EXPECT_FALSE(cluster->device.clean(5));
+}
+
 }  // namespace
 }  // namespace cmirror::mirror_log

@@ -1,6 +1,7 @@
 // One node, alone in its group: construction, suspends, restarts and the end of a log.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "tests/unit/one_node_fixture.hpp"
@@ -37,6 +38,24 @@ TEST_F(OneNodeDisk, constructor_without_its_device_is_refused_with_the_reason) {
     EXPECT_EQ(error(call(R::ctr, ConstructorText{disk_log, false})), -ENXIO);
 }
 
+TEST_F(OneNodeDisk, requests_behind_a_device_that_does_not_open_are_repeated_by_the_kernel) {
+    MirrorLogCore& core = *cluster->add(1).core;
+    Effects effects;
+    const auto ask = [&](std::uint32_t seq, R type, RequestPayload payload = {}) {
+        core.request({seq, type, 2, (*cluster)[1].luid, *Uuid::from_text("LVM-test"), std::move(payload)}, cluster->now,
+                     effects);
+    };
+    ask(1, R::ctr, ConstructorText{disk_log, true});
+    // Of another task of the kernel: a RESUME that fails would fail the request that waits behind it.
+    ask(2, R::resume);
+    ask(3, R::in_sync, RegionNumber{5});
+    core.device_opened(Failure<DeviceError>(DeviceError{ENODEV, "away"}), cluster->now, effects);
+    std::map<std::uint32_t, int> errors;
+    for (const Effect& effect : effects)
+        if (const auto* reply = std::get_if<KernelReply>(&effect)) errors[reply->seq] = reply->error;
+    EXPECT_EQ(errors, (std::map<std::uint32_t, int>{{1, -ENODEV}, {2, 0}, {3, -ESRCH}}));
+}
+
 TEST_F(OneNode, pending_log_answers_what_needs_no_state) {
     cluster->add(1);
     call(R::ctr, ConstructorText{core_log, false});
@@ -55,6 +74,84 @@ TEST_F(OneNode, constructor_and_resume_of_a_live_log_succeed) {
     cluster->start(1);
     EXPECT_EQ(error(call(R::ctr, ConstructorText{core_log, true})), 0);
     EXPECT_EQ(error(call(R::resume)), 0);
+}
+
+TEST_F(OneNode, reconnect_of_a_suspended_log_does_not_resume_it) {
+    cluster->start(1);
+    recover_all();
+    call(R::presuspend);
+    call(R::postsuspend);
+    EXPECT_EQ(error(call(R::ctr, ConstructorText{core_log, true})), 0);
+    EXPECT_EQ(error(call(R::resume)), 0);
+    EXPECT_EQ(node().core->life(), LifeState::suspended);
+    EXPECT_FALSE(node().joined);
+}
+
+TEST_F(OneNode, what_only_a_resumed_log_is_asked_shows_that_the_resume_was_a_real_one) {
+    cluster->start(1);
+    recover_all();
+    call(R::presuspend);
+    call(R::postsuspend);
+    // The RESUME of this reconnect is lost.
+    call(R::ctr, ConstructorText{core_log, true});
+    call(R::resume);
+    EXPECT_EQ(error(call(R::mark_region, list({5}))), 0);
+    EXPECT_EQ(error(call(R::flush)), 0);
+    EXPECT_EQ(node().core->life(), LifeState::active);
+    EXPECT_TRUE(node().core->state()->marks().marked(5));
+}
+
+TEST_F(OneNode, resume_that_was_lost_is_made_up_for_by_what_follows_it) {
+    cluster->start(1);
+    recover_all();
+    call(R::presuspend);
+    call(R::postsuspend);
+    // What the end of a write may still send says nothing.
+    call(R::clear_region, list({5}));
+    call(R::flush);
+    EXPECT_EQ(node().core->life(), LifeState::suspended);
+    EXPECT_EQ(integer(call(R::in_sync, RegionNumber{5})), 1U);
+    EXPECT_EQ(node().core->life(), LifeState::active);
+}
+
+TEST_F(OneNode, superseded_log_leaves_as_after_its_postsuspend) {
+    cluster->start(1);
+    recover_all();
+    call(R::flush, list({5}));
+    cluster->supersede(1);
+    cluster->advance(2s);
+    EXPECT_EQ(node().core->life(), LifeState::suspended);
+    EXPECT_FALSE(node().joined);
+    EXPECT_FALSE(node().core->state()->sync().test(5));
+    EXPECT_EQ(error(call(R::flush)), 0);
+}
+
+TEST_F(OneNode, log_that_was_superseded_wrongly_says_that_it_is_in_use) {
+    cluster->start(1);
+    recover_all();
+    cluster->supersede(1);
+    cluster->advance(2s);
+    Effects effects;
+    node().core->request({1000, R::in_sync, 2, node().luid, *Uuid::from_text("LVM-test"), RegionNumber{5}},
+                         cluster->now, effects);
+    const auto joins = [](const Effect& effect) {
+        const auto* join = std::get_if<JoinEffect>(&effect);
+        return join != nullptr && join->in_use;
+    };
+    EXPECT_TRUE(std::any_of(effects.begin(), effects.end(), joins));
+}
+
+TEST_F(OneNode, reconnect_of_a_log_that_is_in_use_leaves_its_next_resume_a_real_one) {
+    cluster->start(1);
+    recover_all();
+    call(R::ctr, ConstructorText{core_log, true});
+    call(R::resume);
+    // The RESUME of this one is lost.
+    call(R::ctr, ConstructorText{core_log, true});
+    call(R::presuspend);
+    call(R::postsuspend);
+    call(R::resume);
+    EXPECT_EQ(node().core->life(), LifeState::active);
 }
 
 TEST_F(OneNode, suspend_and_resume_keep_what_is_in_sync) {

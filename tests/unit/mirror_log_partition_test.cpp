@@ -95,5 +95,53 @@ TEST_F(Partition, node_fenced_for_long_enough_counts_as_gone) {
     expect_equal({1, 2});
 }
 
+TEST_F(Partition, side_that_changes_during_a_merge_is_the_side_that_is_left) {
+    cluster->partition({2});
+    for (const NodeId id : {1U, 2U, 3U})
+        cluster->drop_next[id] = 1;
+    cluster->heal();
+    cluster->partition({1});
+    call(3, R::flush, list({6}));
+    cluster->heal();
+    cluster->advance(20s);
+    for (const NodeId id : {1U, 2U, 3U})
+        ASSERT_TRUE(node(id).core->valid()) << id;
+    expect_equal({1, 2, 3});
+}
+
+// What the majority wrote and then lost in a crash, the cut-off side never heard of.
+TEST_F(Partition, side_that_others_may_have_outvoted_starts_anew_when_they_are_gone) {
+    cluster->partition({2});
+    call(1, R::flush, list({6}));
+    cluster->crash(1);
+    cluster->crash(3);
+    cluster->advance(20s);
+    ASSERT_TRUE(node(2).core->valid());
+    ASSERT_TRUE(node(2).core->status().quorate);
+    EXPECT_EQ(integer(2, R::in_sync, RegionNumber{6}), 0U);
+}
+
+TEST_F(Partition, side_that_never_lost_quorum_keeps_its_state_when_the_others_are_gone) {
+    cluster->crash(1);
+    cluster->crash(3);
+    cluster->advance(20s);
+    EXPECT_EQ(integer(2, R::in_sync, RegionNumber{6}), 1U);
+}
+
+TEST_F(Partition, partition_during_a_merge_leaves_quorum_lost) {
+    start({1, 2, 3});
+    cluster->partition({3});
+    // Members 1 and 2 do not speak before they are cut off again.
+    cluster->drop_next[1] = 1;
+    cluster->drop_next[2] = 1;
+    cluster->heal();
+    cluster->partition({3});
+    ASSERT_FALSE(answered(3, cluster->ask(3, R::flush, list({5}))));
+    // The quorum service is the first to see that the partition heals.
+    cluster->set_quorum(3, true);
+    cluster->settle();
+    EXPECT_FALSE(node(3).core->status().quorate);
+}
+
 }  // namespace
 }  // namespace cmirror::mirror_log

@@ -172,6 +172,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer self, bool silen
             [](const Membership&) {},
             [](const QuorumChanged&) {},
             [](const ClusterLost&) {},
+            [](const Superseded&) {},
             [](const DeviceOpened&) {},
             [](const DeviceRead&) {},
             [](const DeviceWritten&) {},

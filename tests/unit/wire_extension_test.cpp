@@ -86,12 +86,12 @@ TEST_F(WireExtension, flag_of_another_value_is_bad) {
 constexpr std::size_t ops_count_at = fields_at + 24;
 constexpr std::size_t op_at = ops_count_at + 4;
 
-TEST_F(WireExtension, op_18_is_known) {
-    ops_[op_at] = std::byte{18};
+TEST_F(WireExtension, op_19_is_known) {
+    ops_[op_at] = std::byte{19};
     EXPECT_TRUE(unpack_cluster_message(ops_, group()).has_value());
 }
-TEST_F(WireExtension, op_19_is_bad) {
-    ops_[op_at] = std::byte{19};
+TEST_F(WireExtension, op_20_is_bad) {
+    ops_[op_at] = std::byte{20};
     EXPECT_EQ(fault_of(ops_), ClusterFrameFault::bad_extension);
 }
 TEST_F(WireExtension, op_0_is_bad) {

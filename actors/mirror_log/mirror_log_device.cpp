@@ -1,0 +1,133 @@
+// The log device: who writes it, when, and what a new server does before it writes (design.md, rules 2 and 6,
+// "Group commit").
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+
+#include "actors/mirror_log/mirror_log_core.hpp"
+
+namespace cmirror::mirror_log {
+
+void MirrorLogCore::start_write(Instant now, Effects& effects) {
+    if (merged_ && device_rewrite_due_ && now >= *device_rewrite_due_) {
+        device_rewrite_due_.reset();
+        writer_.everything_changed(args_.region_count);
+    }
+    if (!merged_ || writer_.writing() || !writer_.has_pending() || !quorate()) return lazy_write_due_.reset();
+    const bool urgent =
+        life_ == LifeState::leaving || std::any_of(to_confirm_.begin(), to_confirm_.end(), [this](const auto& wanted) {
+            return value_of(durable_, wanted.first) < wanted.second;
+        });
+    if (device_error_ != 0 && !urgent) return lazy_write_due_.reset();
+    if (!urgent && !lazy_write_due_) lazy_write_due_ = now + config_.settings.lazy_write;
+    if (!urgent && now < *lazy_write_due_) return;
+    lazy_write_due_.reset();
+    effects.emplace_back(writer_.start(state_->clean(), device_size_, progress()));
+}
+
+void MirrorLogCore::device_written(std::uint64_t write, const Result<void, DeviceError>& outcome, Instant now,
+                                   Effects& effects) {
+    if (ended_) return;
+    const std::optional<DeviceWriter::Outcome> finished = writer_.finished(write, outcome.has_value());
+    if (!finished) return after_event(now, effects);
+    ++device_status_.writes;
+    if (finished->done) {
+        device_status_.bytes_written += finished->bytes;
+        if (device_error_ != 0) say(LogLevel::notice, "its log device works again", effects);
+        device_error_ = 0;
+        device_status_.failed = false;
+        for (const auto& [member, through] : finished->progress)
+            durable_[member] = std::max(value_of(durable_, member), through);
+    } else {
+        if (device_error_ == 0)
+            say(LogLevel::error, "cannot write its log device " + args_.device + ": " + outcome.error().text, effects);
+        device_error_ = outcome.error().code > 0 ? outcome.error().code : EIO;
+        device_status_.failed = true;
+        device_status_.last_error = outcome.error().text;
+        fail_flushes(device_error_, effects);
+    }
+    after_event(now, effects);
+}
+
+/// Another member became the server: what it has not confirmed is confirmed by whoever does that now.
+void MirrorLogCore::server_changed(Effects& effects) {
+    const Member* server = state_->server();
+    const MemberId now_server = server == nullptr || state_->legacy_serves() ? MemberId{} : server->id;
+    if (now_server == last_server_) return;
+    last_server_ = now_server;
+    sent_confirm_.clear();
+    // What another member said to a server was that it has applied the ops; a server's word also covers the device.
+    confirmed_by_other_ = std::min(confirmed_by_other_, confirmed_);
+    if (now_server != self_ && device_ready()) {
+        // Others write the device from now on: what it holds is to be looked at again before we do.
+        merged_ = false;
+        durable_.clear();
+    }
+    takes_over_ = now_server == self_ && device_ready() && !merged_;
+    if (takes_over_) say(LogLevel::notice, "is served by this node now", effects);
+}
+
+/// The new server looks at the device when the one before it writes no more.
+void MirrorLogCore::take_device_over(Instant now, Effects& effects) {
+    if (!takes_over_ || state_->hands_device_over() || now < device_doubt_until_) return;
+    takes_over_ = false;
+    ++reads_open_;
+    effects.emplace_back(ReadEffect{args_.region_count});
+    device_rewrite_due_ = now + config_.settings.device_rewrite;
+}
+
+/// A server that a lower member has relieved says when its writes have ended.
+void MirrorLogCore::hand_device_over(Instant now, Effects& effects) {
+    const Member& self = *state_->member(self_);
+    if (is_server() || writer_.busy() || now < device_doubt_until_) return;
+    if (self.relieved == std::max(self.handed_over, handed_over_)) return;
+    handed_over_ = self.relieved;
+    outbox_.add({OpKind::device_free, handed_over_, 1});
+    outbox_.send(effects, now);
+}
+
+void MirrorLogCore::device_read(const Result<DeviceImage, DeviceError>& image, Instant now, Effects& effects) {
+    if (ended_) return;
+    // Others may have written since an earlier one was asked for.
+    if (--reads_open_ > 0) return;
+    if (!image) {
+        device_error_ = image.error().code > 0 ? image.error().code : EIO;
+        device_status_.failed = true;
+        device_status_.last_error = image.error().text;
+        say(LogLevel::error, "cannot read its log device " + args_.device + ": " + image.error().text, effects);
+    }
+    if (reading_device_) {
+        reading_device_ = false;
+        // What cannot be read calls nothing clean, whatever the table says of a device without a log.
+        DeviceImage unknown;
+        unknown.is_log = true;
+        unknown.region_count = args_.region_count;
+        found_with(image ? &*image : &unknown, now, effects);
+    } else if (valid_ && is_server() && !merged_ && !takes_over_) {
+        merge(image ? *image : DeviceImage{}, effects);
+        outbox_.send(effects, now);
+    }
+    after_event(now, effects);
+}
+
+// A region is clean only if it was clean on the device and is clean in memory (spec/disk.md). All members hear of what
+// the device says otherwise; our own copy changes when that is delivered.
+void MirrorLogCore::merge(const DeviceImage& image, Effects& effects) {
+    merged_ = true;
+    writer_.everything_changed(args_.region_count);
+    const std::uint64_t known = image.is_log ? std::min(image.region_count, args_.region_count) : 0;
+    std::uint64_t differing = 0;
+    for (std::uint64_t word = 0; word * 32 < args_.region_count; ++word) {
+        const std::uint32_t on_device = word < image.words.size() && word * 32 < known ? image.words[word] : 0;
+        std::uint32_t dirty = state_->clean().word32(word) & ~on_device;
+        for (; dirty != 0; dirty &= dirty - 1) {
+            const auto bit = static_cast<unsigned>(std::countr_zero(dirty));
+            need_ = outbox_.add({OpKind::not_clean, word * 32 + bit, 1}) + 1;
+            ++differing;
+        }
+    }
+    say(LogLevel::notice, "took the log device over; " + std::to_string(differing) + " regions are dirty there alone",
+        effects);
+}
+
+}  // namespace cmirror::mirror_log

@@ -1,0 +1,213 @@
+// The life of the instance: it joins at a RESUME, leaves after a POSTSUSPEND, ends with a DTR.
+#include "actors/mirror_log/mirror_log_core.hpp"
+
+namespace cmirror::mirror_log {
+
+// What ends late is a CLEAR and its FLUSH (spec/kernel.md). A RESUME may be lost for good.
+bool MirrorLogCore::only_after_resume(const KernelRequest& request) {
+    switch (request.type) {
+        case RequestType::in_sync:
+        case RequestType::mark_region:
+        case RequestType::get_resync_work:
+        case RequestType::is_remote_recovering:
+            return true;
+        case RequestType::flush: {
+            const auto* regions = std::get_if<RegionList>(&request.payload);
+            return regions != nullptr && !regions->empty();
+        }
+        default:
+            return false;
+    }
+}
+
+// A suspended instance goes through a reconnect for any request that is lost (spec/kernel.md), and its RESUME says
+// nothing: joined again, it would keep the group from the instance that takes its place. Should it have been a real one
+// that came after a reconnect's was lost, the requests that follow show it.
+void MirrorLogCore::resume(const KernelRequest& request, Effects& effects) {
+    const bool reconnects = std::exchange(reconnect_resumes_, false);
+    if (life_ == LifeState::suspended && reconnects) return reply(request, {}, effects);
+    resume_requests_.push_back(request);
+    start_joining(!reconnects, effects);
+}
+
+void MirrorLogCore::notice_use(const KernelRequest& request, Effects& effects) {
+    if (!only_after_resume(request)) return;
+    if (life_ == LifeState::suspended) {
+        start_joining(true, effects);
+    } else if (life_ == LifeState::joining && !in_group_ && !in_use_) {
+        in_use_ = true;
+        effects.emplace_back(JoinEffect{in_use_});
+    }
+}
+
+void MirrorLogCore::start_joining(bool in_use, Effects& effects) {
+    in_use_ = in_use;
+    if (resumed_before_ || !reconnected_)
+        hint_.resumed();
+    else
+        hint_.reconnected();
+    life_ = LifeState::joining;
+    reset_membership();
+    effects.emplace_back(JoinEffect{in_use_});
+}
+
+/// Forgets what belonged to an earlier membership.
+void MirrorLogCore::reset_membership() {
+    in_group_ = false;
+    valid_ = false;
+    applying_ = false;
+    founding_ = false;
+    served_.clear();
+    quorate_ring_.reset();
+    strangers_.clear();
+    lost_quorum_ = false;
+    regained_at_.reset();
+    merging_.reset();
+    ring_lost_.clear();
+    found_alone_ = false;
+    reading_device_ = false;
+    awaiting_view_ = false;
+    awaiting_device_ = false;
+    merged_ = false;
+    takes_over_ = false;
+    handed_over_ = 0;
+    device_rewrite_due_.reset();
+    older_.clear();
+    group_.clear();
+    backlog_.clear();
+    receiver_.reset();
+    sender_.reset();
+    recovery_.rejoin();
+    asked_ = false;
+    to_confirm_.clear();
+    sent_confirm_.clear();
+    durable_.clear();
+    writer_.forget();
+    confirmed_ = 0;
+    confirmed_by_other_ = 0;
+    need_ = 0;
+    work_need_ = 0;
+    lazy_send_due_.reset();
+    lazy_write_due_.reset();
+    legacy_ = {};
+    token_ = random();
+    outbox_.start(token_, config_.luid);
+    control_.start();
+}
+
+// The POSTSUSPEND was lost, or the kernel resumes without one: its hint is 0 again, and it may ask for work.
+void MirrorLogCore::resume_again(const KernelRequest& request, Instant now, Effects& effects) {
+    past_presuspend_ = false;
+    hint_.resumed();
+    outbox_.add({OpKind::resumed, 0, 1});
+    outbox_.send(effects, now);
+    reply(request, {}, effects);
+    enter(LifeState::active, now, effects);
+}
+
+void MirrorLogCore::stop_recovery(const KernelRequest& request, Instant now, Effects& effects) {
+    life_ = LifeState::presuspended;
+    past_presuspend_ = true;
+    cool(warm_.take_all());
+    recovery_.stop();
+    asked_ = false;
+    grant_idle_since_.reset();
+    outbox_.add({OpKind::presuspend, 0, 1});
+    outbox_.send(effects, now);
+    answer_no_work(effects);
+    reply(request, {}, effects);
+}
+
+// A kernel resumes an instance when the one before it has drained its I/O: its POSTSUSPEND was lost (spec/kernel.md),
+// or this one was joined for a reconnect alone.
+void MirrorLogCore::superseded(Instant now, Effects& effects) {
+    const bool member = life_ == LifeState::joining || life_ == LifeState::active || life_ == LifeState::presuspended;
+    if (ended_ || !member) return;
+    say(LogLevel::notice, "the kernel uses another instance of it: this one leaves", effects);
+    start_leaving(now, effects);
+    after_event(now, effects);
+}
+
+void MirrorLogCore::start_leaving(Instant now, Effects& effects) {
+    life_ = LifeState::leaving;
+    reconnect_resumes_ = false;
+    answer_no_work(effects);
+    if (valid_) {
+        cool(warm_.take_all());
+        leave_legacy(effects);
+        outbox_.add({OpKind::postsuspend, 0, 1});
+        outbox_.send(effects, now);
+        leave_due_ = now + config_.settings.leave_wait;
+    } else {
+        leave_due_ = now;
+    }
+}
+
+// The group is left when the last word was delivered and, on the server, is on the log device.
+void MirrorLogCore::continue_leaving(Instant now, Effects& effects) {
+    if (life_ != LifeState::leaving) return;
+    const bool overdue = leave_due_ && now >= *leave_due_;
+    const bool said = valid_ && !outbox_.has_unsent() && !outbox_.has_undelivered() && !writer_.busy();
+    const bool writes = valid_ && writes_device() && quorate() && device_error_ == 0;
+    if (!overdue && !(said && (!writes || (merged_ && writer_.settled())))) return;
+    finish_leaving(effects);
+    for (const KernelRequest& request : std::exchange(leave_requests_, {}))
+        reply(request, {}, effects);
+    enter(LifeState::suspended, now, effects);
+}
+
+void MirrorLogCore::finish_leaving(Effects& effects) {
+    state_kept_ = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1;
+    leave_due_.reset();
+    if (view_) kept_ring_ = view_->ring;
+    resumed_before_ = true;
+    may_be_presuspended_ = false;
+    past_presuspend_ = false;
+    reset_membership();
+    recovery_.stop();
+    kept_.reset();
+    for (const RegionNumber region : warm_.take_all())
+        my_marks_.erase(region);
+    left_marked_.insert(my_marks_.begin(), my_marks_.end());
+    my_marks_.clear();
+    keeper_.cleared_all();
+    for (const RegionNumber region : left_marked_)
+        keeper_.marked(region);
+    failures_.clear();
+    for (const KernelRequest& request : std::exchange(resume_requests_, {}))
+        reply(request, {}, effects);
+    for (const WaitingFlush& flush : std::exchange(flushes_, {}))
+        reply(flush.request, {}, effects);
+    effects.emplace_back(LeaveEffect{});
+}
+
+void MirrorLogCore::destroy(const KernelRequest& request, Instant now, Effects& effects) {
+    const bool member = life_ == LifeState::joining || life_ == LifeState::active || life_ == LifeState::presuspended ||
+                        life_ == LifeState::leaving;
+    if (member) {
+        if (valid_) {
+            cool(warm_.take_all());
+            leave_legacy(effects);
+            outbox_.send(effects, now);
+        }
+        finish_leaving(effects);
+    }
+    answer_no_work(effects);
+    life_ = LifeState::suspended;
+    for (const KernelRequest& waiting : std::exchange(waiting_, {}))
+        answer_idle(waiting, effects);
+    for (const KernelRequest& waiting : std::exchange(leave_requests_, {}))
+        reply(waiting, {}, effects);
+    reply(request, {}, effects);
+    ended_ = true;
+    effects.emplace_back(EndEffect{true});
+}
+
+void MirrorLogCore::abandon(Instant, Effects& effects) {
+    if (ended_) return;
+    ended_ = true;
+    if (in_group_ || life_ == LifeState::joining) effects.emplace_back(LeaveEffect{});
+    effects.emplace_back(EndEffect{});
+}
+
+}  // namespace cmirror::mirror_log

@@ -1,0 +1,80 @@
+// Quorum: when it counts, and whether others may have had it meanwhile (design.md, rule 8).
+#include <algorithm>
+
+#include "actors/mirror_log/mirror_log_core.hpp"
+
+namespace cmirror::mirror_log {
+
+/// Confirmed for the current ring: a view that still has nodes which the group saw go is an old one.
+bool MirrorLogCore::quorate() const {
+    if (!view_ || !view_->quorate || merging_ || lost_quorum_) return false;
+    return std::none_of(view_->nodes.begin(), view_->nodes.end(),
+                        [this](NodeId node) { return nodes_lost_.contains(node); });
+}
+
+void MirrorLogCore::quorum(const QuorumView& view, Instant now, Effects& effects) {
+    if (ended_) return;
+    const bool before = quorate();
+    view_ = view;
+    std::erase_if(nodes_lost_, [&](const auto& lost) {
+        return std::find(view.nodes.begin(), view.nodes.end(), lost.first) == view.nodes.end();
+    });
+    note_quorum(view.quorate, now);
+    if (std::exchange(awaiting_view_, false)) found(now, effects);
+    if (before && !quorate() && in_group_)
+        say(LogLevel::warning, "quorum is lost: writes to regions that are not marked yet wait", effects);
+    after_event(now, effects);
+}
+
+// The quorum service and the group speak of the same rings, in any order.
+void MirrorLogCore::follow_nodes(const Membership& membership, Instant now) {
+    for (const MemberChange& gone : membership.left) {
+        const NodeId node = gone.member.node;
+        if (gone.reason != ChangeReason::node_down || node == self_.node) continue;
+        device_doubt_until_ = now + config_.settings.device_doubt;
+        strangers_.insert(node);
+        if (!view_) continue;
+        if (std::find(view_->nodes.begin(), view_->nodes.end(), node) != view_->nodes.end())
+            nodes_lost_.try_emplace(node, now);
+    }
+    for (const MemberChange& come : membership.joined)
+        nodes_lost_.erase(come.member.node);
+}
+
+/// Quorum that was lost counts again when no partition turns out to have healed with it.
+void MirrorLogCore::note_quorum(bool quorate_now, Instant now) {
+    if (!quorate_now) {
+        if (in_group_) lost_quorum_ = true;
+        regained_at_.reset();
+    } else if (lost_quorum_ && !regained_at_) {
+        regained_at_ = now;
+    }
+}
+
+void MirrorLogCore::settle_quorum(Instant now, Effects& effects) {
+    std::erase_if(nodes_lost_, [&](const auto& lost) { return now - lost.second >= config_.settings.view_doubt; });
+    if (lost_quorum_ && regained_at_ && !merging_ && now - *regained_at_ >= config_.settings.quorum_settle)
+        regain_quorum(effects);
+    if (!valid_ || !quorate()) return;
+    // Whoever is not in this ring has no quorum without one of those who are.
+    quorate_ring_ = view_->ring;
+    strangers_.clear();
+}
+
+/// The quorum that was lost counts again, unless the members that this side lost sight of may have had it in between:
+/// what they wrote then is not in this state. Those that come back with theirs say so; the others start the log anew.
+void MirrorLogCore::regain_quorum(Effects& effects) {
+    if (!lost_quorum_ || !view_ || !view_->quorate) return;
+    lost_quorum_ = false;
+    regained_at_.reset();
+    if (!in_group_) return;
+    // A state that a member gave is as good as that member's: without quorum none is given.
+    const bool own_word_only = found_alone_ && !quorate_ring_;
+    if ((valid_ || founding_) && (own_word_only || !strangers_.empty())) {
+        say(LogLevel::warning, "has quorum again, but others may have had it meanwhile: it starts anew", effects);
+        return rejoin(effects);
+    }
+    say(LogLevel::notice, "has quorum again", effects);
+}
+
+}  // namespace cmirror::mirror_log
