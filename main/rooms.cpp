@@ -68,8 +68,10 @@ Rooms open_rooms(caf::actor_system& system, Resources& resources, SupervisorActo
                                                                                    .watcher = &watcher,
                                                                                    .sink = resources.sink.get(),
                                                                                    .supervisor = supervisor});
-    rooms.status =
-        system.spawn(status, StatusConfig{.sink = resources.sink.get(), .kernel_gateway = rooms.kernel_gateway, .cluster_gateway = rooms.cluster_gateway, .daemon = resources.identity});
+    rooms.status = system.spawn(status, StatusConfig{.sink = resources.sink.get(),
+                                                     .kernel_gateway = rooms.kernel_gateway,
+                                                     .cluster_gateway = rooms.cluster_gateway,
+                                                     .daemon = resources.identity});
     MirrorLogConfig common;
     common.kernel_gateway = rooms.kernel_gateway;
     common.cluster_gateway = rooms.cluster_gateway;

@@ -26,7 +26,8 @@ std::string component_name(std::string_view heading) {
 }
 
 std::string hyphenated(std::string name) {
-    std::replace_if(name.begin(), name.end(), [](char c) { return c == '_' || c == ' '; }, '-');
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return c == '_' || c == ' '; }, '-');
     return name;
 }
 
@@ -156,7 +157,7 @@ void take(const Json& json, const char* key, double& out) {
 }
 
 template <class Number>
-    requires std::is_unsigned_v<Number>
+requires std::is_unsigned_v<Number>
 void take(const Json& json, const char* key, Number& out) {
     if (const auto found = json.find(key); found != json.end() && found->is_number_unsigned())
         out = found->get<Number>();

@@ -82,7 +82,9 @@ StatusActor::behavior_type status(Self self, StatusConfig config) {
     set_common_handlers(self, *config.sink);
     self->state.config = std::move(config);
     return {
-        [self](const ReportStatus& report) { gather(self, report.order, StatusAudience{true, {}}); },
+        [self](const ReportStatus& report) {
+            gather(self, report.order, StatusAudience{true, {}});
+        },
         [self](const GatherStatus& request) {
             auto promise = self->make_response_promise<StatusSnapshot>();
             gather(self, request.order, StatusAudience{false, {promise}});

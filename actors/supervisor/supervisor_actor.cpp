@@ -144,8 +144,8 @@ SupervisorActor::behavior_type supervisor(Self self, SupervisorConfig config) {
             return ControlReply{{}, self->state.logs.size()};
         },
         [self](const StatusRequest&) {
-            auto& state = self->state;
-            return self->delegate(state.rooms.status, GatherStatus{status_order(self, state.core->status())});
+            const auto& rooms = self->state.rooms;
+            return self->delegate(rooms.status, GatherStatus{status_order(self, self->state.core->status())});
         },
         [self](descriptor_ready_atom, int descriptor) {
             read_signals(self, descriptor);

@@ -53,8 +53,8 @@ void add_log(Problems& problems, const LogStatus& log, const std::string& name) 
                             "mend the device, or replace it by making the mirror again with another --log"});
     for (const auto& member : log.members)
         if (!member.valid)
-            problems.push_back({name, "node " + std::to_string(member.id.node) + " has joined and waits for the state",
-                                ""});
+            problems.push_back(
+                {name, "node " + std::to_string(member.id.node) + " has joined and waits for the state", ""});
     add_absent(problems, log, name);
     add_out_of_sync(problems, log, name);
 }

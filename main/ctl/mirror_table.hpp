@@ -15,10 +15,10 @@ struct MirrorTable {
     /// Names the log in the whole cluster.
     std::string log_uuid;
     /// Empty: the log is kept in the memory of the cluster alone.
-    std::string log_device;
+    std::string log_device = {};
     std::uint64_t region_sectors = 0;
     /// Of the log: "sync", "nosync", "block_on_error".
-    std::vector<std::string> options;
+    std::vector<std::string> options = {};
     std::vector<std::string> legs;
     bool handle_errors = true;
 

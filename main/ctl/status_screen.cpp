@@ -81,8 +81,9 @@ void add_list(std::string& text, const char* title, const std::vector<std::strin
 
 std::string details(const LogStatus& log, const MirrorNames& names) {
     std::string text = "\n" + name_of(log, names) + "\n";
-    add_list(text, "log", {log.log_type + ", luid " + hexadecimal(log.luid) + ", " + std::to_string(log.region_count) +
-                           " regions of " + std::to_string(log.region_size_sectors) + " sectors"});
+    add_list(text, "log",
+             {log.log_type + ", luid " + hexadecimal(log.luid) + ", " + std::to_string(log.region_count) +
+              " regions of " + std::to_string(log.region_size_sectors) + " sectors"});
     std::vector<std::string> items;
     for (const auto& marks : log.marks)
         items.push_back(marks_text(marks));
@@ -96,19 +97,22 @@ std::string details(const LogStatus& log, const MirrorNames& names) {
     for (const auto& request : log.pending)
         items.push_back(request.type + " (seq " + std::to_string(request.seq) + ")");
     add_list(text, "pending", items);
-    add_list(text, "counters",
-             {std::to_string(log.requests) + " requests (" + std::to_string(log.bad_requests) + " bad), " +
-              std::to_string(log.rounds) + " rounds, " + std::to_string(log.recovered_here) + " regions recovered here"});
+    add_list(
+        text, "counters",
+        {std::to_string(log.requests) + " requests (" + std::to_string(log.bad_requests) + " bad), " +
+         std::to_string(log.rounds) + " rounds, " + std::to_string(log.recovered_here) + " regions recovered here"});
     if (log.device)
-        add_list(text, "log device", {log.device->name + ", " + std::to_string(log.device->writes) + " writes, " +
-                                      std::to_string(log.device->bytes_written) + " bytes"});
+        add_list(text, "log device",
+                 {log.device->name + ", " + std::to_string(log.device->writes) + " writes, " +
+                  std::to_string(log.device->bytes_written) + " bytes"});
     return text;
 }
 
 std::string problem_lines(const std::vector<Problem>& problems, bool colour) {
     std::string text;
     for (const auto& problem : problems) {
-        text += (problem.where.empty() ? "" : problem.where + ": ") + paint(problem.what, Colour::yellow, colour) + "\n";
+        text +=
+            (problem.where.empty() ? "" : problem.where + ": ") + paint(problem.what, Colour::yellow, colour) + "\n";
         if (!problem.advice.empty()) text += "    -> " + problem.advice + "\n";
     }
     return text.empty() ? text : "\n" + text;

@@ -143,11 +143,14 @@ TEST_F(ControlSocketTest, question_comes_with_its_user_and_the_reply_reaches_who
         answer = ask_control_socket(path, "question", 30'000);
         ended = true;
     });
-    serve(**socket, [&](const ControlQuestion& question) {
-        EXPECT_EQ(question.text, "question");
-        EXPECT_EQ(question.user, ::geteuid());
-        return long_answer;
-    }, [&] { return ended.load(); });
+    serve(
+        **socket,
+        [&](const ControlQuestion& question) {
+            EXPECT_EQ(question.text, "question");
+            EXPECT_EQ(question.user, ::geteuid());
+            return long_answer;
+        },
+        [&] { return ended.load(); });
     asker.join();
     EXPECT_EQ(answer.value(), long_answer);
     EXPECT_EQ((*socket)->connections(), 0U);
@@ -163,9 +166,12 @@ TEST_F(ControlSocketTest, one_that_does_not_read_keeps_nobody_waiting) {
         answer = ask_control_socket(path, "b", 30'000);
         ended = true;
     });
-    serve(*socket, [](const ControlQuestion& question) {
-        return question.text == "a" ? std::string(5'000'000, 'x') : std::string("answer");
-    }, [&] { return ended.load(); });
+    serve(
+        *socket,
+        [](const ControlQuestion& question) {
+            return question.text == "a" ? std::string(5'000'000, 'x') : std::string("answer");
+        },
+        [&] { return ended.load(); });
     asker.join();
     EXPECT_EQ(answer.value(), "answer");
     EXPECT_EQ(socket->connections(), 1U);

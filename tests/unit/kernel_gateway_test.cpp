@@ -146,7 +146,8 @@ class QueuedSocket final : public KernelSocket {
 
 SupervisorActor::behavior_type supervisor_probe(SupervisorActor::pointer, std::vector<KernelRequest>* seen) {
     return {[seen](const KernelRequest& asked) { seen->push_back(asked); }, [](const LogEnded&) {},
-            [](const NodeGone&) { return ControlReply{}; }, [](descriptor_ready_atom, int) {}};
+            [](const NodeGone&) { return ControlReply{}; }, [](const StatusRequest&) { return StatusSnapshot{}; },
+            [](descriptor_ready_atom, int) {}};
 }
 
 MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer, std::vector<KernelRequest>* seen) {

@@ -8,8 +8,7 @@ namespace {
 
 TEST(MirrorTable, core_log) {
     const MirrorTable table{.log_uuid = "CMIRROR-x", .region_sectors = 1024, .legs = {"/dev/sda", "/dev/sdb"}};
-    EXPECT_EQ(table_text(table),
-              "userspace 3 CMIRROR-x clustered-core 1024 2 /dev/sda 0 /dev/sdb 0 1 handle_errors");
+    EXPECT_EQ(table_text(table), "userspace 3 CMIRROR-x clustered-core 1024 2 /dev/sda 0 /dev/sdb 0 1 handle_errors");
     EXPECT_EQ(parse_table(table_text(table)), table);
 }
 
@@ -20,8 +19,7 @@ TEST(MirrorTable, disk_log_with_options) {
                             .options = {"nosync", "block_on_error"},
                             .legs = {"8:0", "8:16", "8:48"},
                             .handle_errors = false};
-    EXPECT_EQ(table_text(table),
-              "userspace 6 u clustered-disk 8:32 2048 nosync block_on_error 3 8:0 0 8:16 0 8:48 0");
+    EXPECT_EQ(table_text(table), "userspace 6 u clustered-disk 8:32 2048 nosync block_on_error 3 8:0 0 8:16 0 8:48 0");
     EXPECT_EQ(parse_table(table_text(table)), table);
 }
 
