@@ -96,6 +96,7 @@ void run_rooms(Resources& resources, const std::function<void()>& ready) {
     rooms.signals = resources.signals.get();
     rooms.watcher = &EventLoop::of(system);
     rooms.sink = resources.sink.get();
+    rooms.manager = resources.manager.get();
     rooms.open_rooms = [&system, &resources, limits = rooms.limits](SupervisorActor self) {
         return open_rooms(system, resources, std::move(self), limits);
     };

@@ -1,5 +1,7 @@
 #include "main/start.hpp"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <utility>
 
@@ -13,6 +15,7 @@
 #include "adapters/process/memory_lock.hpp"
 #include "adapters/process/privileges.hpp"
 #include "adapters/process/signalfd_source.hpp"
+#include "adapters/service_manager/systemd_manager.hpp"
 #include "adapters/state_store/folder_state_store.hpp"
 
 namespace cmirror {
@@ -55,6 +58,7 @@ Result<void, StartFailure> check_rights(const Options& options) {
 }
 
 std::unique_ptr<LogSink> open_sink(const Options& options) {
+    if (options.foreground && in_journal(STDERR_FILENO)) return std::make_unique<JournalSink>();
     if (options.foreground) return std::make_unique<TerminalSink>();
     return std::make_unique<SyslogSink>();
 }
@@ -93,6 +97,7 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
                      .states = std::move(*states),
                      .control = std::move(*control),
                      .signals = std::move(*signals),
+                     .manager = std::make_unique<SystemdManager>(),
                      .fenced_after = options.fenced_after};
 }
 

@@ -41,7 +41,7 @@ struct Resources {
     /// The last to go.
     LockFile lock;
     BootId boot{};
-    DaemonIdentity identity;
+    DaemonIdentity identity = {};
     std::unique_ptr<LogSink> sink;
     std::unique_ptr<KernelSocket> kernel;
     std::unique_ptr<ClusterProvider> cluster;
@@ -50,6 +50,8 @@ struct Resources {
     /// Null: nobody can ask anything.
     std::unique_ptr<ControlSocket> control;
     std::unique_ptr<SignalSource> signals;
+    /// Null: none is told.
+    std::unique_ptr<ServiceManager> manager = {};
     /// See Options.
     std::chrono::seconds fenced_after{0};
 };
@@ -57,7 +59,8 @@ struct Resources {
 /// Whether the daemon may do what it has to; to be called before it goes into the background.
 Result<void, StartFailure> check_rights(const Options& options);
 
-/// Where lines go: the terminal in the foreground, else syslog.
+/// Where lines go: the journal if the service manager connected us to it; else the terminal in the foreground; else
+/// syslog.
 std::unique_ptr<LogSink> open_sink(const Options& options);
 
 /// To be called in the final process, before any thread exists.

@@ -33,10 +33,50 @@ class Port {
 /// rest.
 enum class LogLevel : std::uint8_t { error, warning, notice, info, debug };
 
+/// What a line tells of, for programs that watch the log: each has a MESSAGE_ID of its own in systemd's journal.
+enum class LogEvent : std::uint8_t {
+    none,
+    daemon_ready,
+    daemon_stopping,
+    stop_refused,
+    corosync_lost,
+    corosync_back,
+    log_joined,
+    node_lost,
+    node_gone,
+    quorum_lost,
+    quorum_back,
+    device_failed,
+    device_works,
+    states_differ
+};
+
+/// What a line is about, beside its text.
+struct LogSubject {
+    LogEvent event = LogEvent::none;
+    /// Of the mirror's log; empty: the daemon as a whole.
+    std::string_view uuid = {};
+};
+
 /// Where lines go. Never blocks and never throws; a line that cannot be written is counted.
 class LogSink : public Port {
   public:
     virtual void write(LogLevel level, std::string_view line) noexcept = 0;
+    /// For sinks that keep more than the text.
+    virtual void write_about(const LogSubject& subject, LogLevel level, std::string_view line) noexcept {
+        static_cast<void>(subject);
+        write(level, line);
+    }
+};
+
+/// The service manager that started the daemon, if one did. Calls do not block.
+class ServiceManager : public Port {
+  public:
+    /// The daemon serves requests.
+    virtual void ready() = 0;
+    /// One line for `systemctl status`.
+    virtual void status(std::string_view status) = 0;
+    virtual void stopping() = 0;
 };
 
 // -- the kernel ---------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ class MirrorLogCore {
     // answers
     static void reply(const KernelRequest& request, ReplyPayload payload, Effects& effects);
     static void refuse(const KernelRequest& request, int error, Effects& effects);
-    void say(LogLevel level, const std::string& text, Effects& effects) const;
+    void say(LogLevel level, const std::string& text, Effects& effects, LogEvent event = LogEvent::none) const;
 
     // requests while the log is active
     void serve(const KernelRequest& request, Instant now, Effects& effects);

@@ -67,6 +67,7 @@ struct CarryOut {
     void operator()(SupervisorCore::Stop&) const {
         auto& state = self->state;
         state.config.watcher->unwatch(state.config.signals->descriptor());
+        if (state.config.manager != nullptr) state.config.manager->stopping();
         self->send(state.rooms.kernel_gateway, Shutdown{});
         self->send(state.rooms.cluster_gateway, Shutdown{});
         if (state.rooms.control_gateway) self->send(state.rooms.control_gateway, Shutdown{});
@@ -74,13 +75,17 @@ struct CarryOut {
         // The logs that have ended and are still leaving their groups end by themselves.
         self->quit();
     }
-    void operator()(LogLine& line) const { self->state.config.sink->write(line.level, line.text); }
+    void operator()(LogLine& line) const { self->state.config.sink->write_about({line.event}, line.level, line.text); }
 };
 
 void carry_out(Self self) {
     auto effects = std::exchange(self->state.effects, {});
     for (auto& effect : effects)
         std::visit(CarryOut{self}, effect);
+    auto& state = self->state;
+    if (state.config.manager == nullptr || state.logs_told == state.logs.size()) return;
+    state.logs_told = state.logs.size();
+    state.config.manager->status(supervisor_status(state.logs_told));
 }
 
 void read_signals(Self self, int descriptor) {
@@ -122,6 +127,7 @@ SupervisorActor::behavior_type supervisor(Self self, SupervisorConfig config) {
     state.core.emplace(config.limits);
     state.config = std::move(config);
     state.rooms = state.config.open_rooms(self);
+    if (state.config.manager != nullptr) state.config.manager->status(supervisor_status(0));
     CMIRROR_INVARIANT(state.rooms.make_log != nullptr);
     self->monitor(state.rooms.kernel_gateway);
     self->monitor(state.rooms.cluster_gateway);

@@ -8,6 +8,7 @@
 #include <deque>
 
 #include "actors/supervisor/supervisor_actor.hpp"
+#include "adapters/service_manager/fake_service_manager.hpp"
 #include "tests/unit/supervisor_requests.hpp"
 
 namespace cmirror {
@@ -105,6 +106,7 @@ class SupervisorShellTest : public testing::Test {
         config.signals = &signals;
         config.watcher = &world.watcher;
         config.sink = &world.sink;
+        config.manager = &manager;
         config.open_rooms = [this](SupervisorActor self) {
             auto& system = *world.system;
             return Rooms{.kernel_gateway = system.spawn(gateway_probe, &seen),
@@ -129,6 +131,7 @@ class SupervisorShellTest : public testing::Test {
     }
 
     QueuedSignals signals;
+    FakeServiceManager manager;
     Seen seen;
     test::ActorWorld world;
     SupervisorActor actor;
@@ -173,6 +176,7 @@ TEST_F(SupervisorShellTest, a_log_lives_from_ctr_to_dtr_then_a_signal_ends_all) 
     EXPECT_EQ(seen.log, (Texts{"CTR", "DTR"}));
     EXPECT_EQ(seen.gateway, (Texts{"add 1", "remove 1"}));
     raise(SIGTERM);
+    EXPECT_EQ(manager.told, (Texts{"serves no logs", "serves 1 log", "serves no logs", "stopping"}));
     EXPECT_TRUE(world.watcher.owners.empty());
     actor = nullptr;
     EXPECT_EQ(world.sink.count(LogLevel::error), 1U);
