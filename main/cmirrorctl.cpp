@@ -1,11 +1,13 @@
-// cmirrorctl: what an administrator or a fencing agent asks the daemon of this node.
+// cmirrorctl: what an administrator or a fencing agent asks the daemon of this node, and the mirrors of this node.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <functional>
 #include <string>
 
 #include "adapters/device_mapper/linux_device_mapper.hpp"
+#include "adapters/disk/linux_disk_inspector.hpp"
 #include "main/ctl/commands.hpp"
 #include "main/options.hpp"
 
@@ -19,6 +21,117 @@ bool wants_colour() {
     return ::isatty(STDOUT_FILENO) == 1 && (no == nullptr || *no == '\0');
 }
 
+/// Reads a size into sectors.
+CLI::Option* add_size(CLI::App* app, const std::string& name, std::uint64_t& sectors, const std::string& text) {
+    return app
+        ->add_option_function<std::string>(
+            name,
+            [&sectors, name](const std::string& value) {
+                const auto size = ctl::sectors_in(value);
+                if (!size) throw CLI::ValidationError(name, size.error());
+                sectors = *size;
+            },
+            text)
+        ->type_name("SIZE");
+}
+
+/// What was typed, and what to do for it.
+struct CommandLine {
+    ctl::Context context;
+    std::function<int()> run;
+    bool verbose = false;
+    cmirror::NodeId node = 0;
+    ctl::CreateOrder create;
+    ctl::ReplaceOrder replace;
+    std::string name;
+    bool all = false;
+    bool sync = false;
+};
+
+void add_questions(CLI::App& app, CommandLine& line) {
+    auto* status = app.add_subcommand("status", "Show the node, its mirrors, and what is wrong with them.");
+    status->add_flag("-v,--verbose", line.verbose, "show marks, recovery, pending requests and counters as well");
+    status->callback([&line] { line.run = [&line] { return ctl::show_status(line.context, line.verbose); }; });
+
+    auto* gone = app.add_subcommand(
+        "node-gone",
+        "Give your word that a node is dead: that it was fenced, or that its power is off. The regions it was "
+        "writing are then recovered by the others. If it still writes, data is lost.");
+    gone->add_option("NODEID", line.node, "its corosync node id")->required()->check(CLI::Range(1U, 0xffffffffU));
+    gone->callback([&line] { line.run = [&line] { return ctl::tell_node_gone(line.context, line.node); }; });
+}
+
+template <class Act>
+void run_with_mirrors(CommandLine& line, Act act) {
+    line.run = [&line, act] {
+        ctl::Mirrors mirrors(ctl::tools_of(line.context));
+        return ctl::finish(line.context, act(mirrors));
+    };
+}
+
+void add_create(CLI::App& app, CommandLine& line) {
+    auto* create = app.add_subcommand("create", "Make a mirror on this node, activate it, and add it to the tab.");
+    auto& order = line.create;
+    create->add_option("NAME", order.name, "of the mapped device")->required();
+    create->add_option("--leg", order.legs, "a device to mirror on; twice or more")
+        ->required()
+        ->type_name("DEV")
+        ->allow_extra_args(false);
+    create->add_option("--log", order.log_device, "keep the log on this device as well")->type_name("DEV");
+    add_size(create, "--size", order.sectors, "as 10G (default: that of the smallest leg)");
+    add_size(create, "--region-size", order.region_sectors, "as 512K, a power of two (default: 512K or more)");
+    create->add_option("--uuid", order.log_uuid, "of the log (default: CMIRROR-NAME)");
+    auto* sync = create->add_flag("--sync", line.sync, "copy the first leg to the others (the default)");
+    create->add_flag("--nosync", order.nosync, "the legs are equal already, or their contents do not matter")
+        ->excludes(sync);
+    create->add_flag("--force", order.force, "whatever is on the devices is lost");
+    create->callback(
+        [&line] { run_with_mirrors(line, [&line](ctl::Mirrors& mirrors) { return mirrors.create(line.create); }); });
+}
+
+void add_replace(CLI::App& app, CommandLine& line) {
+    auto* replace = app.add_subcommand("replace-leg", "Put another device in the place of a leg, and fill it.");
+    auto& order = line.replace;
+    replace->add_option("NAME", order.name)->required();
+    replace->add_option("OLD", order.old_leg, "the leg, as in the tab")->required();
+    replace->add_option("NEW", order.new_leg, "the device that takes its place")->required();
+    replace->add_flag("--force", order.force, "whatever is on the new device is lost");
+    replace->add_flag("--hold", order.hold, "stay suspended, for another node to do the same");
+    replace->callback([&line] {
+        run_with_mirrors(line, [&line](ctl::Mirrors& mirrors) { return mirrors.replace_leg(line.replace); });
+    });
+}
+
+/// A command that takes NAME, or --all if there is a way to do it for all.
+void add_named(CLI::App& app, CommandLine& line, const char* command, const char* text,
+               ctl::Outcome (ctl::Mirrors::*one)(const std::string&), ctl::Outcome (ctl::Mirrors::*all)() = nullptr) {
+    auto* sub = app.add_subcommand(command, text);
+    auto* name = sub->add_option("NAME", line.name);
+    if (all != nullptr)
+        sub->add_flag("--all", line.all, "every mirror of the tab")->excludes(name);
+    else
+        name->required();
+    sub->callback([&line, one, all] {
+        if (line.name.empty() && !line.all) throw CLI::RequiredError("NAME or --all");
+        run_with_mirrors(line, [&line, one, all](ctl::Mirrors& mirrors) {
+            return line.all ? (mirrors.*all)() : (mirrors.*one)(line.name);
+        });
+    });
+}
+
+void add_mirrors(CLI::App& app, CommandLine& line) {
+    using ctl::Mirrors;
+    add_create(app, line);
+    add_named(app, line, "activate", "Make mirrors of the tab available on this node.", &Mirrors::activate,
+              &Mirrors::activate_all);
+    add_named(app, line, "deactivate", "Take mirrors off this node; they stay in the tab.", &Mirrors::deactivate,
+              &Mirrors::deactivate_all);
+    add_named(app, line, "remove", "Take a mirror off this node and out of the tab.", &Mirrors::remove);
+    add_named(app, line, "refresh", "Suspend and resume a mirror: it asks for resynchronisation again.",
+              &Mirrors::refresh);
+    add_replace(app, line);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -27,27 +140,21 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     app.fallthrough();
     cmirror::LinuxDeviceMapper devices;
-    ctl::Context context{.socket = std::string(cmirror::control_socket_path), .devices = &devices};
-    context.colour = wants_colour();
-    app.add_option("--socket", context.socket, "where the daemon listens")->capture_default_str();
-    app.add_flag("--json", context.json, "print JSON");
-
-    bool verbose = false;
-    auto* status = app.add_subcommand("status", "Show the node, its mirrors, and what is wrong with them.");
-    status->add_flag("-v,--verbose", verbose, "show marks, recovery, pending requests and counters as well");
-
-    cmirror::NodeId node = 0;
-    auto* gone = app.add_subcommand(
-        "node-gone",
-        "Give your word that a node is dead: that it was fenced, or that its power is off. The regions it was "
-        "writing are then recovered by the others. If it still writes, data is lost.");
-    gone->add_option("NODEID", node, "its corosync node id")->required()->check(CLI::Range(1U, 0xffffffffU));
-
+    cmirror::LinuxDiskInspector disks;
+    CommandLine line;
+    line.context.socket = std::string(cmirror::control_socket_path);
+    line.context.devices = &devices;
+    line.context.disks = &disks;
+    line.context.colour = wants_colour();
+    app.add_option("--socket", line.context.socket, "where the daemon listens")->capture_default_str();
+    app.add_option("--tab", line.context.tab, "the mirrors of this node")->capture_default_str();
+    app.add_flag("--json", line.context.json, "print JSON");
+    add_questions(app, line);
+    add_mirrors(app, line);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? ctl::success : ctl::usage_error;
     }
-    if (status->parsed()) return ctl::show_status(context, verbose);
-    return ctl::tell_node_gone(context, node);
+    return line.run();
 }

@@ -30,7 +30,7 @@ Result<UniqueFd, std::string> connect_to(const std::string& path) {
     if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0) return socket;
     if (errno == EACCES) return Failure<std::string>("no permission to use " + path + ": run it as root");
     return failure("cmirrord does not run here, nobody listens at " + path +
-                   ": start it with \"systemctl start cmirrord\"");
+                   ": start it with \"systemctl start lvm2-cmirrord\"");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "main/ctl/commands.hpp"
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "adapters/control_socket/unix_control_socket.hpp"
 #include "main/ctl/mirror_table.hpp"
@@ -42,6 +43,30 @@ MirrorNames mirror_names(DeviceMapper& devices) {
     for (const auto& mirror : *mirrors)
         if (const auto table = parse_table(mirror.parameters)) names.emplace(table->log_uuid, mirror.name);
     return names;
+}
+
+Result<StatusSnapshot, std::string> snapshot_of(const Context& context) {
+    const auto answer = ask(context, StatusRequest{});
+    if (!answer) return Failure<std::string>(answer.error());
+    return unpack_status(*answer);
+}
+
+MirrorTools tools_of(const Context& context) {
+    return {.devices = context.devices, .disks = context.disks, .tab_path = context.tab, .status = [context] {
+                return snapshot_of(context);
+            }};
+}
+
+int finish(const Context& context, const Outcome& outcome) {
+    if (!outcome) complain(outcome.error().text);
+    if (context.json) {
+        nlohmann::ordered_json json{{"version", control_version}, {"done", outcome.has_value()}};
+        json[outcome ? "text" : "error"] = outcome ? *outcome : outcome.error().text;
+        std::printf("%s\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
+    } else if (outcome) {
+        std::printf("%s\n", outcome->c_str());
+    }
+    return outcome ? success : outcome.error().code;
 }
 
 int show_status(const Context& context, bool verbose) {

@@ -3,27 +3,21 @@
 
 #include <string>
 
+#include "main/ctl/exit_code.hpp"
 #include "main/ctl/health.hpp"
+#include "main/ctl/mirrors.hpp"
 #include "messages/device_mapper.hpp"
 #include "messages/identity.hpp"
 
 namespace cmirror::ctl {
-
-/// cmirrorctl(8), "EXIT CODES".
-enum ExitCode : int {
-    /// Healthy, or done.
-    success = 0,
-    /// Degraded, or it failed.
-    failed = 1,
-    usage_error = 2,
-    not_running = 3,
-};
 
 /// What every command needs.
 struct Context {
     /// Of the daemon's control socket.
     std::string socket;
     DeviceMapper* devices = nullptr;
+    DiskInspector* disks = nullptr;
+    std::string tab = "/etc/cmirrortab";
     bool json = false;
     bool colour = false;
 };
@@ -34,6 +28,11 @@ void complain(const std::string& what);
 /// Names by the uuid of the log; none if the devices cannot be listed.
 MirrorNames mirror_names(DeviceMapper& devices);
 
+/// The daemon's snapshot, or why it cannot be asked.
+Result<StatusSnapshot, std::string> snapshot_of(const Context& context);
+MirrorTools tools_of(const Context& context);
+/// Prints what was done, or why not.
+int finish(const Context& context, const Outcome& outcome);
 int show_status(const Context& context, bool verbose);
 int tell_node_gone(const Context& context, NodeId node);
 
