@@ -2,13 +2,16 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <string>
 
 #include "adapters/device_mapper/linux_device_mapper.hpp"
 #include "adapters/disk/linux_disk_inspector.hpp"
+#include "adapters/disk/linux_system_inspector.hpp"
 #include "main/ctl/commands.hpp"
+#include "main/ctl/watch.hpp"
 #include "main/options.hpp"
 
 namespace {
@@ -46,12 +49,40 @@ struct CommandLine {
     std::string name;
     bool all = false;
     bool sync = false;
+    double interval_s = 1;
+    std::string textfile;
 };
 
 void add_questions(CLI::App& app, CommandLine& line) {
     auto* status = app.add_subcommand("status", "Show the node, its mirrors, and what is wrong with them.");
     status->add_flag("-v,--verbose", line.verbose, "show marks, recovery, pending requests and counters as well");
     status->callback([&line] { line.run = [&line] { return ctl::show_status(line.context, line.verbose); }; });
+
+    auto* watch = app.add_subcommand("watch", "Show the mirrors again and again, with a map of their regions.");
+    watch->add_option("--interval", line.interval_s, "seconds between two looks")
+        ->capture_default_str()
+        ->check(CLI::Range(0.1, 3600.0));
+    watch->callback([&line] {
+        line.run = [&line] {
+            return ctl::watch(line.context, std::chrono::milliseconds(static_cast<int>(line.interval_s * 1000)));
+        };
+    });
+
+    auto* dump = app.add_subcommand("dump", "Show what happened lately, from the daemon's memory.");
+    dump->callback([&line] { line.run = [&line] { return ctl::show_events(line.context); }; });
+
+    auto* metrics = app.add_subcommand("metrics", "Print counters and histograms for Prometheus.");
+    metrics->add_option("--textfile", line.textfile, "write them to this file, for node_exporter's textfile collector")
+        ->type_name("FILE");
+    metrics->callback([&line] { line.run = [&line] { return ctl::show_metrics(line.context, line.textfile); }; });
+
+    auto* check = app.add_subcommand("check", "Is everything set up on this node?");
+    check->callback([&line] {
+        line.run = [&line] {
+            cmirror::LinuxSystemInspector system;
+            return ctl::check(line.context, system);
+        };
+    });
 
     auto* gone = app.add_subcommand(
         "node-gone",
@@ -143,6 +174,7 @@ int main(int argc, char** argv) {
     cmirror::LinuxDiskInspector disks;
     CommandLine line;
     line.context.socket = std::string(cmirror::control_socket_path);
+    line.context.version = CMIRROR_VERSION;
     line.context.devices = &devices;
     line.context.disks = &disks;
     line.context.colour = wants_colour();

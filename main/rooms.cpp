@@ -58,7 +58,8 @@ Rooms open_rooms(caf::actor_system& system, Resources& resources, SupervisorActo
                                                                             .watcher = &watcher,
                                                                             .sink = resources.sink.get(),
                                                                             .supervisor = supervisor,
-                                                                            .routes_max = limits.logs_max});
+                                                                            .routes_max = limits.logs_max,
+                                                                            .recorder = resources.recorder});
     rooms.cluster_gateway = system.spawn(
         cluster_gateway,
         ClusterGatewayConfig{
@@ -67,7 +68,8 @@ Rooms open_rooms(caf::actor_system& system, Resources& resources, SupervisorActo
         rooms.control_gateway = system.spawn(control_gateway, ControlGatewayConfig{.socket = resources.control.get(),
                                                                                    .watcher = &watcher,
                                                                                    .sink = resources.sink.get(),
-                                                                                   .supervisor = supervisor});
+                                                                                   .supervisor = supervisor,
+                                                                                   .recorder = resources.recorder});
     rooms.status = system.spawn(status, StatusConfig{.sink = resources.sink.get(),
                                                      .kernel_gateway = rooms.kernel_gateway,
                                                      .cluster_gateway = rooms.cluster_gateway,

@@ -10,6 +10,7 @@
 #include "adapters/control_socket/unix_control_socket.hpp"
 #include "adapters/kernel_socket/netlink_connector.hpp"
 #include "adapters/kernel_socket/unix_datagram_socket.hpp"
+#include "adapters/log_sink/event_ring.hpp"
 #include "adapters/log_sink/log_sinks.hpp"
 #include "adapters/process/boot_id.hpp"
 #include "adapters/process/memory_lock.hpp"
@@ -87,10 +88,13 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
     if (auto quorum = cluster->open_quorum(); !quorum)
         return failure(ExitCode::cluster_unreachable, std::move(quorum.error()));
     if (auto locked = lock_memory(); !locked) sink->write(LogLevel::warning, locked.error());
+    auto ring = std::make_unique<EventRing>(std::move(sink));
+    auto* recorder = ring.get();
     return Resources{.lock = std::move(*lock),
                      .boot = *boot,
                      .identity = {CMIRROR_VERSION, *node},
-                     .sink = std::move(sink),
+                     .sink = std::move(ring),
+                     .recorder = recorder,
                      .kernel = std::move(*kernel),
                      .cluster = std::move(cluster),
                      .devices = std::make_unique<LinuxBlockDeviceProvider>(),

@@ -43,6 +43,8 @@ struct Resources {
     BootId boot{};
     DaemonIdentity identity = {};
     std::unique_ptr<LogSink> sink;
+    /// A part of the sink; null: nothing is recorded.
+    EventRecorder* recorder = nullptr;
     std::unique_ptr<KernelSocket> kernel;
     std::unique_ptr<ClusterProvider> cluster;
     std::unique_ptr<BlockDeviceProvider> devices;

@@ -20,7 +20,12 @@ struct StatusRequest {
     friend bool operator==(const StatusRequest&, const StatusRequest&) = default;
 };
 
-using ControlRequest = std::variant<NodeGone, StatusRequest>;
+/// What happened lately, answered with what pack_events() makes of it.
+struct EventsRequest {
+    friend bool operator==(const EventsRequest&, const EventsRequest&) = default;
+};
+
+using ControlRequest = std::variant<NodeGone, StatusRequest, EventsRequest>;
 
 /// Answers NodeGone, and every request that cannot be carried out.
 struct ControlReply {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "messages/identity.hpp"
+#include "messages/latency_histogram.hpp"
 
 namespace cmirror {
 
@@ -74,6 +75,9 @@ struct LogStatus {
     bool refresh_due = false;
     /// Regions a second that came in sync lately, by all members; 0: none, or not known yet.
     double sync_rate = 0;
+    /// The worst that is in each of up to 128 equal stretches of the mirror: 'c' clean, 'd' dirty, 'o' out of sync, 'f'
+    /// fell out of sync since it was in sync, 'r' being recovered.
+    std::string region_map;
     std::vector<RecoveringRun> recovering;
     std::vector<MarksOfOwner> marks;
     std::vector<MemberStatus> members;
@@ -82,6 +86,8 @@ struct LogStatus {
     std::uint64_t requests = 0;
     std::uint64_t bad_requests = 0;
     std::uint64_t rounds = 0;
+    /// From a multicast of this node's ops to their delivery.
+    LatencyHistogram round_time;
     /// Regions that this node's kernel has recovered.
     std::uint64_t recovered_here = 0;
     /// Events that the state has seen, and the digest of what they did: equal on all members.
@@ -95,6 +101,8 @@ struct LogStatus {
 struct ActorStatus {
     std::string heading;
     std::vector<std::pair<std::string, std::string>> fields = {};
+    /// What took how long, by name.
+    std::vector<std::pair<std::string, LatencyHistogram>> times = {};
 
     friend bool operator==(const ActorStatus&, const ActorStatus&) = default;
 };

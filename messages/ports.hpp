@@ -1,6 +1,7 @@
 // The edges as actors see them: narrow interfaces that adapters implement, each with a fake beside the real one.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "messages/disk_request.hpp"
 #include "messages/identity.hpp"
 #include "messages/kept_state.hpp"
+#include "messages/kernel_request.hpp"
 #include "messages/result.hpp"
 
 namespace cmirror {
@@ -67,6 +69,25 @@ class LogSink : public Port {
         static_cast<void>(subject);
         write(level, line);
     }
+};
+
+/// A request of the kernel that was answered.
+struct AnsweredRequest {
+    RequestType type = RequestType::ctr;
+    Luid luid = 0;
+    std::uint32_t seq = 0;
+    /// 0 or a negative errno.
+    std::int32_t error = 0;
+    /// 0: not known.
+    std::chrono::nanoseconds took{0};
+};
+
+/// Keeps what happened lately in memory, for whoever asks afterwards. Never blocks and never throws.
+class EventRecorder : public Port {
+  public:
+    virtual void answered(const AnsweredRequest& request) noexcept = 0;
+    /// Readable lines, the oldest first, each with its time.
+    virtual std::vector<std::string> recent() const = 0;
 };
 
 /// The service manager that started the daemon, if one did. Calls do not block.

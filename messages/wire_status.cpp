@@ -52,10 +52,16 @@ Json pack(const PartMissing& missing) {
     return {{"missing", missing.reason}};
 }
 
+Json pack(const LatencyHistogram& times) {
+    return {{"sum-ns", times.sum_ns}, {"counts", times.counts}};
+}
+
 Json pack(const ActorStatus& actor) {
     Json json{{"name", component_name(actor.heading)}};
     for (const auto& [name, value] : actor.fields)
         json[hyphenated(name)] = value_of(value);
+    for (const auto& [name, times] : actor.times)
+        json["times"][name] = pack(times);
     return json;
 }
 
@@ -120,6 +126,7 @@ Json pack(const LogStatus& log) {
               {"quorate", log.quorate},
               {"refresh-due", log.refresh_due},
               {"sync-rate", log.sync_rate},
+              {"region-map", log.region_map},
               {"recovering", list_of(log.recovering)},
               {"marks", list_of(log.marks)},
               {"members", list_of(log.members)}};
@@ -128,6 +135,7 @@ Json pack(const LogStatus& log) {
     json["requests"] = log.requests;
     json["bad-requests"] = log.bad_requests;
     json["rounds"] = log.rounds;
+    json["round-time"] = pack(log.round_time);
     json["recovered-here"] = log.recovered_here;
     json["state-ordinal"] = log.state_ordinal;
     json["state-digest"] = hex(log.state_digest);
@@ -167,6 +175,14 @@ void take_hex(const Json& json, const char* key, std::uint64_t& out) {
     std::string text;
     take(json, key, text);
     if (text.starts_with("0x")) std::from_chars(text.data() + 2, text.data() + text.size(), out, 16);
+}
+
+void unpack(const Json& json, LatencyHistogram& out) {
+    take(json, "sum-ns", out.sum_ns);
+    const auto counts = json.find("counts");
+    if (counts == json.end() || !counts->is_array() || counts->size() != out.counts.size()) return;
+    for (std::size_t i = 0; i < out.counts.size(); ++i)
+        if ((*counts)[i].is_number_unsigned()) out.counts[i] = (*counts)[i].get<std::uint64_t>();
 }
 
 void unpack(const Json& json, Owner& out) {
@@ -239,6 +255,7 @@ void unpack(const Json& json, LogStatus& out) {
     take(json, "quorate", out.quorate);
     take(json, "refresh-due", out.refresh_due);
     take(json, "sync-rate", out.sync_rate);
+    take(json, "region-map", out.region_map);
     take_list(json, "recovering", out.recovering);
     take_list(json, "marks", out.marks);
     take_list(json, "members", out.members);
@@ -248,6 +265,8 @@ void unpack(const Json& json, LogStatus& out) {
     take(json, "requests", out.requests);
     take(json, "bad-requests", out.bad_requests);
     take(json, "rounds", out.rounds);
+    if (const auto times = json.find("round-time"); times != json.end() && times->is_object())
+        unpack(*times, out.round_time);
     take(json, "recovered-here", out.recovered_here);
     take(json, "state-ordinal", out.state_ordinal);
     take_hex(json, "state-digest", out.state_digest);
@@ -257,6 +276,9 @@ void unpack(const Json& json, ActorStatus& out) {
     for (const auto& [key, value] : json.items()) {
         if (key == "name")
             out.heading = text_of(value);
+        else if (key == "times" && value.is_object())
+            for (const auto& [name, times] : value.items())
+                unpack(times, out.times.emplace_back(name, LatencyHistogram{}).second);
         else
             out.fields.emplace_back(key, text_of(value));
     }

@@ -1,6 +1,8 @@
 // A snapshot as one JSON object, with hyphenated keys. Luids and digests are hexadecimal text: they do not fit the
 // numbers of every JSON reader.
 //
+// Times are counts of the buckets of LatencyHistogram::bounds_us (microseconds), and a sum.
+//
 //   {"version": 1, "daemon": {"version": "1.0.0", "node": 1},
 //    "components": [{"name": "cluster", "quorum": true, "nodes": 3, ...}, {"missing": "no answer"}],
 //    "logs": [{"uuid": "...", "luid": "0x1", "state": "active", ...}, {"missing": "no answer"}]}

@@ -30,6 +30,11 @@ struct PassOn {
     AskerId asker;
 
     void operator()(const NodeGone& request) const { pass_on<ControlReply>(self, request, asker, pack_control_reply); }
+    void operator()(const EventsRequest&) const {
+        const auto& config = self->state.config;
+        const auto* recorder = config.recorder;
+        config.socket->reply(asker, pack_events(recorder == nullptr ? std::vector<std::string>{} : recorder->recent()));
+    }
     void operator()(const StatusRequest& request) const { pass_on<StatusSnapshot>(self, request, asker, pack_status); }
 };
 

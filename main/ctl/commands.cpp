@@ -1,9 +1,12 @@
 #include "main/ctl/commands.hpp"
 
 #include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "adapters/control_socket/unix_control_socket.hpp"
+#include "main/ctl/check_screen.hpp"
+#include "main/ctl/metrics.hpp"
 #include "main/ctl/mirror_table.hpp"
 #include "main/ctl/status_screen.hpp"
 #include "messages/wire_control.hpp"
@@ -79,6 +82,54 @@ int show_status(const Context& context, bool verbose) {
                                    : status_screen(*snapshot, names, {verbose, context.colour});
     std::fputs(text.c_str(), stdout);
     return problems_of(*snapshot, names).empty() ? success : failed;
+}
+
+int show_events(const Context& context) {
+    const auto answer = ask(context, EventsRequest{});
+    if (!answer) return unreachable(context, answer.error());
+    const auto events = unpack_events(*answer);
+    if (!events) return refused(events.error());
+    if (context.json) {
+        std::printf("%s\n", answer->c_str());
+        return success;
+    }
+    for (const auto& event : *events)
+        std::printf("%s\n", event.c_str());
+    return success;
+}
+
+int show_metrics(const Context& context, const std::string& textfile) {
+    const auto snapshot = snapshot_of(context);
+    if (!snapshot) complain(snapshot.error());
+    const auto names = mirror_names(*context.devices);
+    const auto text = !snapshot      ? metrics_text_down()
+                      : context.json ? pack_status(*snapshot) + "\n"
+                                     : metrics_text(*snapshot, names);
+    const int code = snapshot ? success : not_running;
+    if (textfile.empty()) {
+        std::fputs(text.c_str(), stdout);
+        return code;
+    }
+    // The collector must never read half a file.
+    const auto draft = textfile + ".new";
+    std::ofstream out(draft, std::ios::trunc);
+    out << text << std::flush;
+    if (!out || std::rename(draft.c_str(), textfile.c_str()) != 0) {
+        complain(textfile + ": cannot be written");
+        return failed;
+    }
+    return code;
+}
+
+int check(const Context& context, SystemInspector& system) {
+    const auto snapshot = snapshot_of(context);
+    const auto findings = findings_of(system.inspect(), snapshot, context.version);
+    const auto text = context.json ? check_document(findings) : check_screen(findings, context.colour);
+    std::fputs(text.c_str(), stdout);
+    if (!snapshot) return not_running;
+    for (const auto& finding : findings)
+        if (!finding.good) return failed;
+    return success;
 }
 
 int tell_node_gone(const Context& context, NodeId node) {

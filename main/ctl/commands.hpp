@@ -8,6 +8,7 @@
 #include "main/ctl/mirrors.hpp"
 #include "messages/device_mapper.hpp"
 #include "messages/identity.hpp"
+#include "messages/system_facts.hpp"
 
 namespace cmirror::ctl {
 
@@ -18,6 +19,8 @@ struct Context {
     DeviceMapper* devices = nullptr;
     DiskInspector* disks = nullptr;
     std::string tab = "/etc/cmirrortab";
+    /// Of this program.
+    std::string version;
     bool json = false;
     bool colour = false;
 };
@@ -34,6 +37,10 @@ MirrorTools tools_of(const Context& context);
 /// Prints what was done, or why not.
 int finish(const Context& context, const Outcome& outcome);
 int show_status(const Context& context, bool verbose);
+int show_events(const Context& context);
+/// `textfile`: empty for the standard output, else a file that is replaced as a whole.
+int show_metrics(const Context& context, const std::string& textfile);
+int check(const Context& context, SystemInspector& system);
 int tell_node_gone(const Context& context, NodeId node);
 
 }  // namespace cmirror::ctl

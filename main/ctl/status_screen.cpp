@@ -79,6 +79,29 @@ void add_list(std::string& text, const char* title, const std::vector<std::strin
     if (items.size() > listed_max) text += margin + "... " + std::to_string(items.size() - listed_max) + " more\n";
 }
 
+/// "12, mean 0.4ms, 99% below 3ms".
+std::string times_text(const LatencyHistogram& times) {
+    if (times.count() == 0) return "0";
+    char text[96];
+    const auto mean_ms = static_cast<double>(times.sum_ns) / static_cast<double>(times.count()) / 1e6;
+    const auto bound_ms = static_cast<double>(times.below_us(0.99)) / 1e3;
+    std::snprintf(text, sizeof text, "%llu, mean %.3gms, 99%% ", static_cast<unsigned long long>(times.count()),
+                  mean_ms);
+    const std::string head = text;
+    if (bound_ms == 0) return head + "not below 10s";
+    std::snprintf(text, sizeof text, "below %.3gms", bound_ms);
+    return head + text;
+}
+
+std::string request_times(const StatusSnapshot& snapshot) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& part : snapshot.actors)
+        if (const auto* actor = std::get_if<ActorStatus>(&part))
+            for (const auto& [type, times] : actor->times)
+                rows.push_back({"  " + type, times_text(times)});
+    return rows.empty() ? "" : "\nrequests of the kernel, until they were answered\n" + table(rows, {});
+}
+
 std::string details(const LogStatus& log, const MirrorNames& names) {
     std::string text = "\n" + name_of(log, names) + "\n";
     add_list(text, "log",
@@ -101,6 +124,7 @@ std::string details(const LogStatus& log, const MirrorNames& names) {
         text, "counters",
         {std::to_string(log.requests) + " requests (" + std::to_string(log.bad_requests) + " bad), " +
          std::to_string(log.rounds) + " rounds, " + std::to_string(log.recovered_here) + " regions recovered here"});
+    add_list(text, "round time", {times_text(log.round_time)});
     if (log.device)
         add_list(text, "log device",
                  {log.device->name + ", " + std::to_string(log.device->writes) + " writes, " +
@@ -144,7 +168,7 @@ std::string status_screen(const StatusSnapshot& snapshot, const MirrorNames& nam
     if (!options.verbose) return text;
     for (const auto& part : snapshot.logs)
         if (const auto* log = std::get_if<LogStatus>(&part)) text += details(*log, names);
-    return text;
+    return text + request_times(snapshot);
 }
 
 std::string status_document(const std::string& text, const StatusSnapshot& snapshot, const MirrorNames& names) {

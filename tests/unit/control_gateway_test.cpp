@@ -26,7 +26,8 @@ namespace {
 constexpr auto good = R"({"version":1,"request":"node-gone","node":3})";
 
 TEST(ControlFormat, request_and_reply_survive) {
-    for (const ControlRequest& request : {ControlRequest{NodeGone{7}}, ControlRequest{StatusRequest{}}})
+    for (const ControlRequest& request :
+         {ControlRequest{NodeGone{7}}, ControlRequest{StatusRequest{}}, ControlRequest{EventsRequest{}}})
         EXPECT_EQ(unpack_control_request(pack_control_request(request)).value(), request);
     for (const ControlReply& reply : {ControlReply{{}, 4}, ControlReply{"no", 0}})
         EXPECT_EQ(unpack_control_reply(pack_control_reply(reply)).value(), reply);
@@ -56,10 +57,16 @@ SupervisorActor::behavior_type supervisor_probe(SupervisorActor::pointer, std::v
             [](descriptor_ready_atom, int) {}};
 }
 
+class TwoEvents final : public EventRecorder {
+  public:
+    void answered(const AnsweredRequest&) noexcept override {}
+    std::vector<std::string> recent() const override { return {"first", "second"}; }
+};
+
 struct ControlGatewayTest : testing::Test {
     ControlGatewayTest() {
         supervisor = world.system->spawn(supervisor_probe, &gone);
-        ControlGatewayConfig config{&socket, &world.watcher, &world.sink, supervisor};
+        ControlGatewayConfig config{&socket, &world.watcher, &world.sink, supervisor, &recorder};
         actor = world.system->spawn(control_gateway, std::move(config));
         world.run();
     }
@@ -80,6 +87,7 @@ struct ControlGatewayTest : testing::Test {
 
     FakeDescriptors descriptors;
     FakeControlSocket socket{descriptors};
+    TwoEvents recorder;
     std::vector<NodeId> gone;
     test::ActorWorld world;
     SupervisorActor supervisor;
@@ -93,6 +101,11 @@ TEST_F(ControlGatewayTest, node_that_is_gone_is_passed_on_and_answered) {
 
 TEST_F(ControlGatewayTest, status_is_answered_as_a_whole) {
     EXPECT_EQ(unpack_status(ask(R"({"version":1,"request":"status"})")).value().daemon.node, 4U);
+}
+
+TEST_F(ControlGatewayTest, events_are_answered_from_memory) {
+    EXPECT_EQ(unpack_events(ask(R"({"version":1,"request":"events"})")).value(),
+              (std::vector<std::string>{"first", "second"}));
 }
 
 TEST_F(ControlGatewayTest, only_root_may_ask) {

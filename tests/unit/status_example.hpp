@@ -26,6 +26,9 @@ inline LogStatus log_example() {
     log.requests = 100;
     log.bad_requests = 1;
     log.rounds = 8;
+    log.region_map = "ccddrroooof";
+    for (int i = 0; i < 8; ++i)
+        log.round_time.add(std::chrono::microseconds(400));
     log.recovered_here = 3;
     log.state_ordinal = 90;
     log.state_digest = 0xfedcba9876543210;
@@ -37,6 +40,10 @@ inline StatusSnapshot snapshot_example() {
     StatusSnapshot snapshot;
     snapshot.daemon = {"1.2.3", 1};
     snapshot.actors = {ActorStatus{"cluster", {{"connected", "YES"}, {"quorum", "YES"}, {"nodes", "3"}}}};
+    LatencyHistogram flushes;
+    flushes.add(std::chrono::microseconds(900));
+    flushes.add(std::chrono::milliseconds(2));
+    snapshot.actors.emplace_back(ActorStatus{"kernel", {{"requests", "100"}}, {{"FLUSH", flushes}}});
     snapshot.logs.emplace_back(log_example());
     return snapshot;
 }
