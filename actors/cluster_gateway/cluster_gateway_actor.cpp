@@ -92,7 +92,9 @@ struct CarryOut {
     void operator()(Core::CallMulticast& send) const {
         auto* to = connection(send.join);
         if (to == nullptr) return;
-        const auto call = to->multicast(state.core->next_frame(send.join));
+        const auto frame = state.core->next_frame(send.join);
+        if (frame.empty()) return;
+        const auto call = to->multicast(frame);
         state.core->on_multicast_called(send.join, call, now_of(self), effects);
     }
     void operator()(Core::CloseGroup& close) const { close_group(state, close.join); }

@@ -89,7 +89,7 @@ class ClusterGatewayCore {
     void on_join_called(JoinId join, ClusterCall call, TimePoint now, Effects& effects);
     void on_leave_called(JoinId join, ClusterCall call, TimePoint now, Effects& effects);
     void on_multicast_called(JoinId join, ClusterCall call, TimePoint now, Effects& effects);
-    /// Invariant: a CallMulticast for this join is being carried out.
+    /// What a CallMulticast is to send; empty if the join came to its end since that was asked for.
     std::span<const std::byte> next_frame(JoinId join) const;
 
     // -- what connections bring

@@ -46,7 +46,9 @@ void ClusterGatewayCore::multicast(const Uuid& group, LogId log, const ClusterMe
 }
 
 std::span<const std::byte> ClusterGatewayCore::next_frame(JoinId id) const {
-    return joins_.at(id).queue.front();
+    const auto found = joins_.find(id);
+    if (found == joins_.end() || found->second.phase != Phase::member || found->second.queue.empty()) return {};
+    return found->second.queue.front();
 }
 
 void ClusterGatewayCore::on_multicast_called(JoinId id, ClusterCall call, TimePoint now, Effects& effects) {

@@ -58,23 +58,24 @@ void MirrorLogCore::request(const KernelRequest& request, Instant now, Effects& 
 }
 
 void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& effects) {
-    notice_use(request, effects);
+    notice_use(request, now, effects);
+    if (request.type == RequestType::resume) resume_awaited_ = false;
     switch (action_for(life_, request.type)) {
         case Action::wait:
             if (waiting_.size() == waiting_max) waiting_.erase(waiting_.begin());
             waiting_.push_back(request);
             return;
         case Action::answer:
+            if (request.type == RequestType::resume) reconnect_resumes_ = false;
             return answer_idle(request, effects);
         case Action::serve:
             return serve(request, now, effects);
         case Action::construct:
-            reconnect_resumes_ = std::get<ConstructorText>(request.payload).reconnect;
+            if (std::get<ConstructorText>(request.payload).reconnect) reconnect_resumes_ = resume_awaited_ = true;
             return answer_construct(request, effects);
         case Action::join:
-            return resume(request, effects);
         case Action::resume_again:
-            return resume_again(request, now, effects);
+            return resume(request, now, effects);
         case Action::stop_recovery:
             return stop_recovery(request, now, effects);
         case Action::leave:
@@ -112,7 +113,7 @@ void MirrorLogCore::construct(const KernelRequest& request, Effects& effects) {
     constructed_ = true;
     args_ = *parsed;
     reconnected_ = text.reconnect;
-    reconnect_resumes_ = text.reconnect;
+    reconnect_resumes_ = resume_awaited_ = text.reconnect;
     hint_ = HintTracker(args_.region_count);
     take_kept(effects);
     if (args_.disk_log) {

@@ -105,12 +105,12 @@ class MirrorLogCore {
     void answer_construct(const KernelRequest& request, Effects& effects) const;
     void answer_idle(const KernelRequest& request, Effects& effects);
     std::uint64_t idle_sync_count() const;
-    void resume(const KernelRequest& request, Effects& effects);
+    void resume(const KernelRequest& request, Instant now, Effects& effects);
     void start_joining(bool in_use, Effects& effects);
     /// A kernel sends it for an instance that it has resumed alone.
     static bool only_after_resume(const KernelRequest& request);
-    void notice_use(const KernelRequest& request, Effects& effects);
-    void resume_again(const KernelRequest& request, Instant now, Effects& effects);
+    void notice_use(const KernelRequest& request, Instant now, Effects& effects);
+    void resume_again(Instant now, Effects& effects);
     void stop_recovery(const KernelRequest& request, Instant now, Effects& effects);
     void start_leaving(Instant now, Effects& effects);
     void continue_leaving(Instant now, Effects& effects);
@@ -235,6 +235,7 @@ class MirrorLogCore {
     void confirm_again(Instant now, Effects& effects);
     void fail_flushes(int error, Effects& effects);
     void refuse_flushes(int error, Effects& effects);
+    void refuse_flush(const KernelRequest& request, int error, Effects& effects);
     void merge(const DeviceImage& image, Effects& effects);
     void take_confirm(MemberId sender, const Confirm& confirm, Effects& effects);
     Progress progress() const;
@@ -252,6 +253,10 @@ class MirrorLogCore {
     bool resumed_before_ = false;
     /// The next RESUME is a reconnect's, as its CTR was.
     bool reconnect_resumes_ = false;
+    /// One was, since the last suspend began.
+    bool resume_ignored_ = false;
+    /// A reconnect's CTR was answered, and no RESUME came since.
+    bool resume_awaited_ = false;
     /// The kernel has shown that it has resumed this instance.
     bool in_use_ = false;
     /// The kernel stopped recovery and has not resumed since.
@@ -279,6 +284,8 @@ class MirrorLogCore {
     /// Marks failed to become durable: the next FLUSH tries that again, or what waits does.
     bool flush_failed_ = false;
     std::optional<Instant> confirm_again_due_;
+    /// The kernel was told that a FLUSH failed.
+    bool log_failed_ = false;
     std::vector<WaitingWork> work_;
     RecoveryWork recovery_;
     /// The want_work that is under way, or the grant it brought waits for its confirmation.

@@ -93,9 +93,17 @@ void MirrorLogCore::refuse_flushes(int error, Effects& effects) {
         if (flush.request.type == RequestType::resume)
             flushes_.push_back(std::move(flush));
         else
-            refuse(flush.request, error, effects);
+            refuse_flush(flush.request, error, effects);
     }
     fail_legacy_flushes(error, effects);
+}
+
+// From then on, and until another table is loaded, the kernel reports no leg's failed write and clears the region when
+// the write is given back to be made again (dm-raid1's log_failure).
+void MirrorLogCore::refuse_flush(const KernelRequest& request, int error, Effects& effects) {
+    if (request.type == RequestType::flush && !std::exchange(log_failed_, true))
+        say(LogLevel::warning, "a FLUSH failed: load its table again when the cause is mended", effects);
+    refuse(request, error, effects);
 }
 
 /// A request waits for the confirmation of `need_`. The kernel has a handful of tasks that wait; one that repeats its

@@ -136,6 +136,11 @@ void MirrorLogCore::receive(const GroupDelivery& delivery, const StateChunk& chu
 }
 
 void MirrorLogCore::rejoin(Effects& effects) {
+    // There is nothing to come back for.
+    if (life_ == LifeState::leaving) {
+        leave_due_ = Instant{0};
+        return;
+    }
     reset_membership();
     life_ = LifeState::joining;
     effects.emplace_back(LeaveEffect{});

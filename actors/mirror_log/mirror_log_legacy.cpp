@@ -231,7 +231,7 @@ void MirrorLogCore::heard_legacy(MemberId sender, const LegacyFrame& frame, Effe
     legacy_.flush_answered = std::max(legacy_.flush_answered, frame.seq);
     if (frame.error == 0) return;
     for (const WaitingFlush& flush : std::exchange(flushes_, {}))
-        refuse(flush.request, -frame.error, effects);
+        refuse_flush(flush.request, -frame.error, effects);
     legacy_.unflushed = true;
 }
 

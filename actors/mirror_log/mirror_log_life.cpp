@@ -20,19 +20,29 @@ bool MirrorLogCore::only_after_resume(const KernelRequest& request) {
     }
 }
 
-// A suspended instance goes through a reconnect for any request that is lost (spec/kernel.md), and its RESUME says
-// nothing: joined again, it would keep the group from the instance that takes its place. Should it have been a real one
-// that came after a reconnect's was lost, the requests that follow show it.
-void MirrorLogCore::resume(const KernelRequest& request, Effects& effects) {
-    const bool reconnects = std::exchange(reconnect_resumes_, false);
-    if (life_ == LifeState::suspended && reconnects) return reply(request, {}, effects);
+// An instance goes through a reconnect for any request that is lost (spec/kernel.md), and its RESUME says nothing: past
+// a PRESUSPEND, recovery has stopped and writes drain; past a POSTSUSPEND, one that joined again would keep the group
+// from the instance that takes its place. A real one that comes later cannot be told from one that the kernel repeats;
+// the requests that follow show it.
+void MirrorLogCore::resume(const KernelRequest& request, Instant now, Effects& effects) {
+    const bool past_a_suspend = life_ == LifeState::presuspended || life_ == LifeState::suspended;
+    if (past_a_suspend && reconnect_resumes_) {
+        resume_ignored_ = true;
+        return reply(request, {}, effects);
+    }
+    if (life_ == LifeState::presuspended) {
+        reply(request, {}, effects);
+        return resume_again(now, effects);
+    }
     resume_requests_.push_back(request);
-    start_joining(!reconnects, effects);
+    start_joining(!reconnect_resumes_, effects);
 }
 
-void MirrorLogCore::notice_use(const KernelRequest& request, Effects& effects) {
+void MirrorLogCore::notice_use(const KernelRequest& request, Instant now, Effects& effects) {
     if (!only_after_resume(request)) return;
-    if (life_ == LifeState::suspended) {
+    if (life_ == LifeState::presuspended && resume_ignored_ && request.type == RequestType::get_resync_work) {
+        resume_again(now, effects);
+    } else if (life_ == LifeState::suspended) {
         start_joining(true, effects);
     } else if (life_ == LifeState::joining && !in_group_ && !in_use_) {
         in_use_ = true;
@@ -42,6 +52,7 @@ void MirrorLogCore::notice_use(const KernelRequest& request, Effects& effects) {
 
 void MirrorLogCore::start_joining(bool in_use, Effects& effects) {
     in_use_ = in_use;
+    reconnect_resumes_ = false;
     if (resumed_before_ || !reconnected_)
         hint_.resumed();
     else
@@ -96,17 +107,18 @@ void MirrorLogCore::reset_membership() {
 }
 
 // The POSTSUSPEND was lost, or the kernel resumes without one: its hint is 0 again, and it may ask for work.
-void MirrorLogCore::resume_again(const KernelRequest& request, Instant now, Effects& effects) {
+void MirrorLogCore::resume_again(Instant now, Effects& effects) {
+    reconnect_resumes_ = false;
     past_presuspend_ = false;
     hint_.resumed();
     outbox_.add({OpKind::resumed, 0, 1});
     outbox_.send(effects, now);
-    reply(request, {}, effects);
     enter(LifeState::active, now, effects);
 }
 
 void MirrorLogCore::stop_recovery(const KernelRequest& request, Instant now, Effects& effects) {
     life_ = LifeState::presuspended;
+    resume_ignored_ = false;
     past_presuspend_ = true;
     cool(warm_.take_all());
     recovery_.stop();
@@ -130,7 +142,6 @@ void MirrorLogCore::superseded(Instant now, Effects& effects) {
 
 void MirrorLogCore::start_leaving(Instant now, Effects& effects) {
     life_ = LifeState::leaving;
-    reconnect_resumes_ = false;
     answer_no_work(effects);
     if (valid_) {
         cool(warm_.take_all());

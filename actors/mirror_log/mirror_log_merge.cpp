@@ -19,10 +19,14 @@ auto rank(const std::pair<const MemberId, Standing>& entry) {
 
 /// Members came back that a partition had taken away: each side has a state of its own, and one of them wins.
 void MirrorLogCore::start_merge(const Membership& membership, Effects& effects) {
-    // Whoever is lost before the merge is decided comes back with a state of its own.
-    if (merging_)
-        for (const MemberChange& gone : membership.left)
+    // Whoever goes before the merge is decided comes back with a state of its own, or with none.
+    if (merging_) {
+        for (const MemberChange& gone : membership.left) {
             merging_->own_side.erase(gone.member);
+            merging_->expected.erase(gone.member);
+            merging_->standings.erase(gone.member);
+        }
+    }
     const bool returned =
         std::any_of(membership.joined.begin(), membership.joined.end(),
                     [this](const MemberChange& c) { return c.reason == ChangeReason::node_up && c.member != self_; });

@@ -22,7 +22,7 @@ void MirrorLogCore::became_valid(bool known, Instant now, Effects& effects) {
         else
             await_confirmation(request);
     }
-    kept_.reset();
+    if (std::exchange(kept_, std::nullopt)) keeper_.begin_anew();
     if (past_presuspend_) outbox_.add({OpKind::presuspend, 0, 1});
     enter(past_presuspend_ ? LifeState::presuspended : LifeState::active, now, effects);
     outbox_.send(effects, now);

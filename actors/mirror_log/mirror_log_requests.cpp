@@ -121,6 +121,12 @@ void MirrorLogCore::clear(RegionNumber region, Instant now) {
         note_for_legacy(RequestType::clear_region, region);
         return;
     }
+    if (log_failed_) {
+        // A leg's write may have failed without a word.
+        outbox_.add({OpKind::written, region, 1});
+        note_for_legacy(RequestType::set_region_sync, region);
+        return send_clear(region);
+    }
     const bool may_stay_warm = life_ == LifeState::active && quorate() && !mixed() && !state_->wanted(region) &&
                                state_->grants().run_of(region) == nullptr && state_->sync().test(region);
     if (!may_stay_warm) {

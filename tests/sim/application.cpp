@@ -58,7 +58,7 @@ Co<void> administrate(MappedDevice& device) {
         co_await kernel.sleep(kernel.random().around(look_every));
         if (device.busy()) continue;
         if (device.live() == nullptr) {
-            if (kernel.world().mirror_wanted(device.mirror())) (void)co_await device.create();
+            if (kernel.world().may_activate(kernel.node(), device.mirror())) (void)co_await device.create();
         } else if (device.live()->needs_new_table() && kernel.random().chance(0.3)) {
             kernel.world().count("path: reload after a failure");
             if (kernel.world().tracing()) kernel.world().tell(kernel.node(), "a new table is loaded after a failure");

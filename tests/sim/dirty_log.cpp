@@ -76,7 +76,7 @@ Co<Answer> DirtyLog::request(RequestType type, RequestPayload payload, std::size
             if (created.error == 0) break;
         }
         kernel_.world().count("path: reconnect");
-        const Answer resumed = co_await kernel_.consult(make(RequestType::resume), 0);
+        const Answer resumed = co_await kernel_.consult(make(RequestType::resume), 0, true);
         if (resumed.error != 0) co_return Answer{.error = -ESRCH};
     }
 }

@@ -76,10 +76,10 @@ Instant Kernel::oldest_request() const {
     return oldest;
 }
 
-bool Kernel::send(const KernelRequest& request, unsigned& copies) {
+bool Kernel::send(const KernelRequest& request, bool fits, unsigned& copies) {
     if (!node_.daemon) return false;
     FakeKernelSocket& socket = node_.daemon->socket();
-    if (world_.strikes(Fault::request_lost, node_)) {
+    if (!fits && world_.strikes(Fault::request_lost, node_)) {
         socket.overruns();
         return false;
     }
@@ -103,12 +103,12 @@ bool Kernel::AwaitReply::await_resume() const {
     return kernel.waiting_.at(seq).answered;
 }
 
-Co<Answer> Kernel::consult(KernelRequest request, std::size_t room) {
+Co<Answer> Kernel::consult(KernelRequest request, std::size_t room, bool fits) {
     while (true) {
         request.seq = next_seq_++;
         unsigned copies = 1;
         world_.count("requests");
-        if (!send(request, copies)) {
+        if (!send(request, fits, copies)) {
             if (world_.tracing()) world_.tell(node_, world_.describe(request) + ": nobody listens");
             co_return Answer{.error = -ESRCH, .unheard = true};
         }

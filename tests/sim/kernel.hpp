@@ -62,7 +62,8 @@ class Kernel {
     // -- requests
     /// One request, sent again every 15 s until it is answered; -ESRCH if nobody listens. `room` is the size of the
     /// caller's buffer for the payload, in bytes.
-    Co<Answer> consult(KernelRequest request, std::size_t room);
+    /// `fits`: the daemon's receive buffer has just been read, so this request is not lost in it.
+    Co<Answer> consult(KernelRequest request, std::size_t room, bool fits = false);
     /// A frame from the daemon; it takes effect after a while.
     void frame_from_daemon(std::vector<std::byte> frame);
 
@@ -99,7 +100,7 @@ class Kernel {
     };
 
     /// False if nobody listens. `copies`: how often the daemon got it.
-    bool send(const KernelRequest& request, unsigned& copies);
+    bool send(const KernelRequest& request, bool fits, unsigned& copies);
 
     Node& node_;
     World& world_;

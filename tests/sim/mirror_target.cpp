@@ -310,7 +310,11 @@ Co<void> MirrorTarget::set_not_in_sync(const Bio& bio) {
     const bool recovering = found->second.state == State::recovering;
     found->second.state = State::not_in_sync;
     std::erase(clean_list_, region);
-    if (recovering) co_await complete_recovery(region, false);
+    if (!recovering) co_return;
+    const auto delayed = std::exchange(found->second.delayed, {});
+    co_await complete_recovery(region, false);
+    for (const BioPtr& behind : delayed)
+        submit(behind);
 }
 
 }  // namespace cmirror::sim

@@ -82,7 +82,8 @@ class World {
     Mirror& mirror_of(const Uuid& uuid);
     /// Applications work.
     bool loaded() const { return loaded_; }
-    bool mirror_wanted(std::size_t) const { return true; }
+    /// What a cluster's resource manager sees to: it starts nothing that a node out of sight may still use, unfenced.
+    bool may_activate(const Node& node, std::size_t mirror);
     Instant device_latency();
     void before_device_call(Node& node);
 

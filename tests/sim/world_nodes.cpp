@@ -114,6 +114,19 @@ MappedDevice* World::device(Node& node, std::size_t mirror) {
     return node.kernel->devices()[mirror].get();
 }
 
+bool World::may_activate(const Node& node, std::size_t mirror) {
+    std::vector<NodeId> in_sight;
+    if (node.in_ring) in_sight = cluster.view_of(node.id).nodes;
+    for (const auto& other : nodes_) {
+        if (other->id == node.id || std::find(in_sight.begin(), in_sight.end(), other->id) != in_sight.end()) continue;
+        MappedDevice* device_there = device(*other, mirror);
+        if (device_there == nullptr || (device_there->live() == nullptr && !device_there->busy())) continue;
+        count("path: activation waits for fencing");
+        return false;
+    }
+    return true;
+}
+
 /// Faults of the device strike when a call reaches it.
 void World::before_device_call(Node& node) {
     const bool write_fails = strikes(Fault::device_write_fails, node);

@@ -165,6 +165,26 @@ TEST_F(ClusterGatewayCoreTest, a_loss_during_flow_control_discards_what_was_queu
     EXPECT_EQ(counter("stray"), "1");
 }
 
+// Two joins try again at the same time, and the first finds that corosync is gone.
+TEST_F(ClusterGatewayCoreTest, a_loss_leaves_nothing_to_send_for_the_others) {
+    connect();
+    for (const LogId log : {7U, 8U}) {
+        const Uuid group = uuid(log == 7 ? "log" : "another");
+        const JoinId id = log - 6;
+        core.join(group, log, true, now, effects);
+        core.on_group_opened(id, true, {}, now, effects);
+        core.on_join_called(id, ClusterCall::done, now, effects);
+        confirm(id);
+        core.multicast(group, log, Valid{1}, now, effects);
+        core.on_multicast_called(id, ClusterCall::try_again, now, effects);
+    }
+    take();
+    advance(1ms);
+    EXPECT_EQ(take(), (Words{"multicast 1", "multicast 2"}));
+    core.on_multicast_called(1, ClusterCall::lost, now, effects);
+    EXPECT_TRUE(core.next_frame(2).empty());
+}
+
 TEST_F(ClusterGatewayCoreTest, a_loss_completes_a_leave) {
     connect();
     enter(7, 1);

@@ -146,11 +146,32 @@ TEST_F(OneNode, reconnect_of_a_log_that_is_in_use_leaves_its_next_resume_a_real_
     recover_all();
     call(R::ctr, ConstructorText{core_log, true});
     call(R::resume);
-    // The RESUME of this one is lost.
-    call(R::ctr, ConstructorText{core_log, true});
     call(R::presuspend);
     call(R::postsuspend);
     call(R::resume);
+    EXPECT_EQ(node().core->life(), LifeState::active);
+}
+
+TEST_F(OneNode, reconnect_past_presuspend_does_not_resume_the_log) {
+    cluster->start(1);
+    call(R::presuspend);
+    call(R::ctr, ConstructorText{core_log, true});
+    EXPECT_EQ(error(call(R::resume)), 0);
+    // The kernel repeats what is not answered in time.
+    EXPECT_EQ(error(call(R::resume)), 0);
+    // A write to the primary leg alone would leave a region that the kernel caches as not in sync.
+    EXPECT_EQ(integer(call(R::in_sync, RegionNumber{5})), 1U);
+    EXPECT_EQ(node().core->life(), LifeState::presuspended);
+}
+
+TEST_F(OneNode, question_for_work_shows_that_a_resume_past_presuspend_was_a_real_one) {
+    cluster->start(1);
+    call(R::presuspend);
+    EXPECT_EQ(pair(call(R::get_resync_work)).flag, 0);
+    // The RESUME of this reconnect is lost, and so is the POSTSUSPEND.
+    call(R::ctr, ConstructorText{core_log, true});
+    call(R::resume);
+    EXPECT_EQ(pair(call(R::get_resync_work)).flag, 1);
     EXPECT_EQ(node().core->life(), LifeState::active);
 }
 

@@ -109,6 +109,34 @@ TEST_F(Partition, side_that_changes_during_a_merge_is_the_side_that_is_left) {
     expect_equal({1, 2, 3});
 }
 
+TEST_F(Partition, member_that_leaves_and_joins_during_a_merge_has_nothing_to_say_in_it) {
+    cluster->partition({3});
+    for (const NodeId id : {1U, 2U, 3U})
+        cluster->drop_next[id] = 1;
+    cluster->heal();
+    for (const R type : {R::presuspend, R::postsuspend, R::resume})
+        cluster->ask(3, type);
+    cluster->advance(20s);
+    for (const NodeId id : {1U, 2U, 3U})
+        EXPECT_TRUE(node(id).core->status().quorate) << id;
+    expect_equal({1, 2, 3});
+}
+
+TEST_F(Partition, node_that_leaves_while_its_side_loses_the_merge_is_suspended) {
+    cluster->partition({3});
+    call(3, R::presuspend);
+    // Its last word is lost: it waits for it.
+    cluster->drop_next[3] = 1;
+    const auto leaves = cluster->ask(3, R::postsuspend);
+    cluster->settle();
+    ASSERT_EQ(node(3).core->life(), LifeState::leaving);
+    cluster->heal();
+    EXPECT_TRUE(answered(3, leaves));
+    EXPECT_EQ(node(3).core->life(), LifeState::suspended);
+    cluster->advance(10s);
+    EXPECT_FALSE(node(3).joined);
+}
+
 // What the majority wrote and then lost in a crash, the cut-off side never heard of.
 TEST_F(Partition, side_that_others_may_have_outvoted_starts_anew_when_they_are_gone) {
     cluster->partition({2});

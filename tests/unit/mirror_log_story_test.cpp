@@ -24,6 +24,20 @@ TEST_F(DiskGroup, flush_is_confirmed_by_a_member_that_joined_while_the_device_wa
     EXPECT_TRUE(answered(1, flush));
 }
 
+TEST_F(DiskGroup, clear_after_a_failed_flush_is_not_believed) {
+    start({1, 2});
+    recover_all(1);
+    call(2, R::flush, list({5}));
+    cluster->device.write_error = EIO;
+    ASSERT_EQ(error(2, R::flush, list({6})), -EIO);
+    cluster->device.write_error = 0;
+    // A leg's write to region 5 failed, and the kernel says nothing of that any more.
+    EXPECT_EQ(error(2, R::clear_region, list({5})), 0);
+    EXPECT_EQ(error(2, R::flush), 0);
+    EXPECT_FALSE(state(1).sync().test(5));
+    EXPECT_FALSE(cluster->device.clean(5));
+}
+
 TEST_F(DiskGroup, write_that_can_wait_is_not_tried_for_ever_without_quorum) {
     start({1, 2});
     recover_all(1);
