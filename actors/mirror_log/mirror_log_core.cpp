@@ -38,8 +38,8 @@ void MirrorLogCore::refuse(const KernelRequest& request, int error, Effects& eff
     effects.emplace_back(KernelReply{request.seq, request.type, request.luid, -error, {}});
 }
 
-void MirrorLogCore::say(LogLevel level, const std::string& text, Effects& effects) const {
-    effects.emplace_back(LineEffect{level, "log " + std::string(config_.uuid.text()) + ": " + text});
+void MirrorLogCore::say(LogLevel level, const std::string& text, Effects& effects, LogEvent event) const {
+    effects.emplace_back(LineEffect{level, "log " + std::string(config_.uuid.text()) + ": " + text, event});
 }
 
 // A question that changes nothing, so nothing follows from it: the most frequent one asks for nothing but its answer.
@@ -141,7 +141,8 @@ void MirrorLogCore::answer_construct(const KernelRequest& request, Effects& effe
 void MirrorLogCore::device_opened(const Result<std::uint64_t, DeviceError>& size_bytes, Instant now, Effects& effects) {
     if (ended_ || life_ != LifeState::opening) return;
     if (!size_bytes) {
-        say(LogLevel::error, "cannot open its log device " + args_.device + ": " + size_bytes.error().text, effects);
+        say(LogLevel::error, "cannot open its log device " + args_.device + ": " + size_bytes.error().text, effects,
+            LogEvent::device_failed);
         for (const KernelRequest& request : std::exchange(waiting_, {})) {
             if (request.type == RequestType::ctr)
                 refuse(request, size_bytes.error().code > 0 ? size_bytes.error().code : EIO, effects);

@@ -90,7 +90,7 @@ void MirrorLogCore::node_gone(NodeId node, Instant now, Effects& effects) {
                    "node " + std::to_string(node) + " is said to be gone, but is in the cluster: its marks stay",
                    effects);
     say(LogLevel::warning, "node " + std::to_string(node) + " is gone, as an administrator or a fencing agent says",
-        effects);
+        effects, LogEvent::node_gone);
     outbox_.add({OpKind::node_gone, node, 1});
     outbox_.send(effects, now);
     after_event(now, effects);
@@ -111,7 +111,7 @@ void MirrorLogCore::watch_fencing(Instant now, Effects& effects) {
     if (!quorate()) return;
     for (auto& [node, since] : ring_lost_) {
         if (now - since < limit) continue;
-        say(LogLevel::warning, "node " + std::to_string(node) + " counts as fenced", effects);
+        say(LogLevel::warning, "node " + std::to_string(node) + " counts as fenced", effects, LogEvent::node_gone);
         outbox_.add({OpKind::node_gone, node, 1});
         since = now;
     }
