@@ -1,50 +1,192 @@
-// cmirrorctl: what an administrator or a fencing agent asks the daemon of this node.
+// cmirrorctl: what an administrator or a fencing agent asks the daemon of this node, and the mirrors of this node.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <chrono>
+#include <cstdlib>
+#include <functional>
 #include <string>
 
-#include "adapters/control_socket/unix_control_socket.hpp"
+#include "adapters/device_mapper/linux_device_mapper.hpp"
+#include "adapters/disk/linux_disk_inspector.hpp"
+#include "adapters/disk/linux_system_inspector.hpp"
+#include "main/ctl/commands.hpp"
+#include "main/ctl/watch.hpp"
 #include "main/options.hpp"
-#include "messages/wire_control.hpp"
 
 namespace {
 
-constexpr int timeout_ms = 5000;
-enum ExitCode : int { success = 0, failed = 1, not_running = 3 };
+namespace ctl = cmirror::ctl;
 
-int tell_node_gone(const std::string& socket, cmirror::NodeId node) {
-    const auto answer =
-        cmirror::ask_control_socket(socket, cmirror::pack_control_request(cmirror::NodeGone{node}), timeout_ms);
-    if (!answer) {
-        std::fprintf(stderr, "cmirrorctl: %s\n", answer.error().c_str());
-        return not_running;
-    }
-    const auto reply = cmirror::unpack_control_reply(*answer);
-    const std::string error = reply ? reply->error : reply.error();
-    if (!error.empty()) {
-        std::fprintf(stderr, "cmirrorctl: cmirrord refuses: %s\n", error.c_str());
-        return failed;
-    }
-    std::printf("node %u is gone: told to %llu log%s of this node\n", node,
-                static_cast<unsigned long long>(reply->logs), reply->logs == 1 ? "" : "s");
-    return success;
+/// https://no-color.org
+bool wants_colour() {
+    const char* no = std::getenv("NO_COLOR");
+    return ::isatty(STDOUT_FILENO) == 1 && (no == nullptr || *no == '\0');
+}
+
+/// Reads a size into sectors.
+CLI::Option* add_size(CLI::App* app, const std::string& name, std::uint64_t& sectors, const std::string& text) {
+    return app
+        ->add_option_function<std::string>(
+            name,
+            [&sectors, name](const std::string& value) {
+                const auto size = ctl::sectors_in(value);
+                if (!size) throw CLI::ValidationError(name, size.error());
+                sectors = *size;
+            },
+            text)
+        ->type_name("SIZE");
+}
+
+/// What was typed, and what to do for it.
+struct CommandLine {
+    ctl::Context context;
+    std::function<int()> run;
+    bool verbose = false;
+    cmirror::NodeId node = 0;
+    ctl::CreateOrder create;
+    ctl::ReplaceOrder replace;
+    std::string name;
+    bool all = false;
+    bool sync = false;
+    double interval_s = 1;
+    std::string textfile;
+};
+
+void add_questions(CLI::App& app, CommandLine& line) {
+    auto* status = app.add_subcommand("status", "Show the node, its mirrors, and what is wrong with them.");
+    status->add_flag("-v,--verbose", line.verbose, "show marks, recovery, pending requests and counters as well");
+    status->callback([&line] { line.run = [&line] { return ctl::show_status(line.context, line.verbose); }; });
+
+    auto* watch = app.add_subcommand("watch", "Show the mirrors again and again, with a map of their regions.");
+    watch->add_option("--interval", line.interval_s, "seconds between two looks")
+        ->capture_default_str()
+        ->check(CLI::Range(0.1, 3600.0));
+    watch->callback([&line] {
+        line.run = [&line] {
+            return ctl::watch(line.context, std::chrono::milliseconds(static_cast<int>(line.interval_s * 1000)));
+        };
+    });
+
+    auto* dump = app.add_subcommand("dump", "Show what happened lately, from the daemon's memory.");
+    dump->callback([&line] { line.run = [&line] { return ctl::show_events(line.context); }; });
+
+    auto* metrics = app.add_subcommand("metrics", "Print counters and histograms for Prometheus.");
+    metrics->add_option("--textfile", line.textfile, "write them to this file, for node_exporter's textfile collector")
+        ->type_name("FILE");
+    metrics->callback([&line] { line.run = [&line] { return ctl::show_metrics(line.context, line.textfile); }; });
+
+    auto* check = app.add_subcommand("check", "Is everything set up on this node?");
+    check->callback([&line] {
+        line.run = [&line] {
+            cmirror::LinuxSystemInspector system;
+            return ctl::check(line.context, system);
+        };
+    });
+
+    auto* gone = app.add_subcommand(
+        "node-gone",
+        "Give your word that a node is dead: that it was fenced, or that its power is off. The regions it was "
+        "writing are then recovered by the others. If it still writes, data is lost.");
+    gone->add_option("NODEID", line.node, "its corosync node id")->required()->check(CLI::Range(1U, 0xffffffffU));
+    gone->callback([&line] { line.run = [&line] { return ctl::tell_node_gone(line.context, line.node); }; });
+}
+
+template <class Act>
+void run_with_mirrors(CommandLine& line, Act act) {
+    line.run = [&line, act] {
+        ctl::Mirrors mirrors(ctl::tools_of(line.context));
+        return ctl::finish(line.context, act(mirrors));
+    };
+}
+
+void add_create(CLI::App& app, CommandLine& line) {
+    auto* create = app.add_subcommand("create", "Make a mirror on this node, activate it, and add it to the tab.");
+    auto& order = line.create;
+    create->add_option("NAME", order.name, "of the mapped device")->required();
+    create->add_option("--leg", order.legs, "a device to mirror on; twice or more")
+        ->required()
+        ->type_name("DEV")
+        ->allow_extra_args(false);
+    create->add_option("--log", order.log_device, "keep the log on this device as well")->type_name("DEV");
+    add_size(create, "--size", order.sectors, "as 10G (default: that of the smallest leg)");
+    add_size(create, "--region-size", order.region_sectors, "as 512K, a power of two (default: 512K or more)");
+    create->add_option("--uuid", order.log_uuid, "of the log (default: CMIRROR-NAME)");
+    auto* sync = create->add_flag("--sync", line.sync, "copy the first leg to the others (the default)");
+    create->add_flag("--nosync", order.nosync, "the legs are equal already, or their contents do not matter")
+        ->excludes(sync);
+    create->add_flag("--force", order.force, "whatever is on the devices is lost");
+    create->callback(
+        [&line] { run_with_mirrors(line, [&line](ctl::Mirrors& mirrors) { return mirrors.create(line.create); }); });
+}
+
+void add_replace(CLI::App& app, CommandLine& line) {
+    auto* replace = app.add_subcommand("replace-leg", "Put another device in the place of a leg, and fill it.");
+    auto& order = line.replace;
+    replace->add_option("NAME", order.name)->required();
+    replace->add_option("OLD", order.old_leg, "the leg, as in the tab")->required();
+    replace->add_option("NEW", order.new_leg, "the device that takes its place")->required();
+    replace->add_flag("--force", order.force, "whatever is on the new device is lost");
+    replace->add_flag("--hold", order.hold, "stay suspended, for another node to do the same");
+    replace->callback([&line] {
+        run_with_mirrors(line, [&line](ctl::Mirrors& mirrors) { return mirrors.replace_leg(line.replace); });
+    });
+}
+
+/// A command that takes NAME, or --all if there is a way to do it for all.
+void add_named(CLI::App& app, CommandLine& line, const char* command, const char* text,
+               ctl::Outcome (ctl::Mirrors::*one)(const std::string&), ctl::Outcome (ctl::Mirrors::*all)() = nullptr) {
+    auto* sub = app.add_subcommand(command, text);
+    auto* name = sub->add_option("NAME", line.name);
+    if (all != nullptr)
+        sub->add_flag("--all", line.all, "every mirror of the tab")->excludes(name);
+    else
+        name->required();
+    sub->callback([&line, one, all] {
+        if (line.name.empty() && !line.all) throw CLI::RequiredError("NAME or --all");
+        run_with_mirrors(line, [&line, one, all](ctl::Mirrors& mirrors) {
+            return line.all ? (mirrors.*all)() : (mirrors.*one)(line.name);
+        });
+    });
+}
+
+void add_mirrors(CLI::App& app, CommandLine& line) {
+    using ctl::Mirrors;
+    add_create(app, line);
+    add_named(app, line, "activate", "Make mirrors of the tab available on this node.", &Mirrors::activate,
+              &Mirrors::activate_all);
+    add_named(app, line, "deactivate", "Take mirrors off this node; they stay in the tab.", &Mirrors::deactivate,
+              &Mirrors::deactivate_all);
+    add_named(app, line, "remove", "Take a mirror off this node and out of the tab.", &Mirrors::remove);
+    add_named(app, line, "refresh", "Suspend and resume a mirror: it asks for resynchronisation again.",
+              &Mirrors::refresh);
+    add_replace(app, line);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app{"Asks the cmirrord of this node.", "cmirrorctl"};
+    CLI::App app{"Shows and manages the cluster mirrors of this node.", "cmirrorctl"};
+    app.set_version_flag("--version", CMIRROR_VERSION);
     app.require_subcommand(1);
-    std::string socket{cmirror::control_socket_path};
-    app.add_option("--socket", socket, "where the daemon listens")->capture_default_str();
-
-    cmirror::NodeId node = 0;
-    auto* gone = app.add_subcommand(
-        "node-gone",
-        "Give your word that a node is dead: that it was fenced, or that its power is off. The regions it was "
-        "writing are then recovered by the others. If it still writes, data is lost.");
-    gone->add_option("NODEID", node, "its corosync node id")->required()->check(CLI::Range(1U, 0xffffffffU));
-
-    CLI11_PARSE(app, argc, argv);
-    return tell_node_gone(socket, node);
+    app.fallthrough();
+    cmirror::LinuxDeviceMapper devices;
+    cmirror::LinuxDiskInspector disks;
+    CommandLine line;
+    line.context.socket = std::string(cmirror::control_socket_path);
+    line.context.version = CMIRROR_VERSION;
+    line.context.devices = &devices;
+    line.context.disks = &disks;
+    line.context.colour = wants_colour();
+    app.add_option("--socket", line.context.socket, "where the daemon listens")->capture_default_str();
+    app.add_option("--tab", line.context.tab, "the mirrors of this node")->capture_default_str();
+    app.add_flag("--json", line.context.json, "print JSON");
+    add_questions(app, line);
+    add_mirrors(app, line);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? ctl::success : ctl::usage_error;
+    }
+    return line.run();
 }

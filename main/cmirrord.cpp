@@ -28,7 +28,13 @@ int run(const cmirror::Options& options) {
     }
     auto resources = cmirror::acquire(options, cmirror::open_sink(options));
     if (!resources) return fail(resources.error());
-    cmirror::run_rooms(*resources, [&readiness] { readiness.ready(); });
+    cmirror::run_rooms(*resources, [&] {
+        readiness.ready();
+        resources->manager->ready();
+        resources->sink->write_about(
+            {cmirror::LogEvent::daemon_ready}, cmirror::LogLevel::notice,
+            "ready: version " + resources->identity.version + ", node " + std::to_string(resources->identity.node));
+    });
     return static_cast<int>(ExitCode::success);
 }
 

@@ -58,7 +58,8 @@ Rooms open_rooms(caf::actor_system& system, Resources& resources, SupervisorActo
                                                                             .watcher = &watcher,
                                                                             .sink = resources.sink.get(),
                                                                             .supervisor = supervisor,
-                                                                            .routes_max = limits.logs_max});
+                                                                            .routes_max = limits.logs_max,
+                                                                            .recorder = resources.recorder});
     rooms.cluster_gateway = system.spawn(
         cluster_gateway,
         ClusterGatewayConfig{
@@ -67,9 +68,12 @@ Rooms open_rooms(caf::actor_system& system, Resources& resources, SupervisorActo
         rooms.control_gateway = system.spawn(control_gateway, ControlGatewayConfig{.socket = resources.control.get(),
                                                                                    .watcher = &watcher,
                                                                                    .sink = resources.sink.get(),
-                                                                                   .supervisor = supervisor});
-    rooms.status =
-        system.spawn(status, StatusConfig{resources.sink.get(), rooms.kernel_gateway, rooms.cluster_gateway});
+                                                                                   .supervisor = supervisor,
+                                                                                   .recorder = resources.recorder});
+    rooms.status = system.spawn(status, StatusConfig{.sink = resources.sink.get(),
+                                                     .kernel_gateway = rooms.kernel_gateway,
+                                                     .cluster_gateway = rooms.cluster_gateway,
+                                                     .daemon = resources.identity});
     MirrorLogConfig common;
     common.kernel_gateway = rooms.kernel_gateway;
     common.cluster_gateway = rooms.cluster_gateway;
@@ -94,6 +98,7 @@ void run_rooms(Resources& resources, const std::function<void()>& ready) {
     rooms.signals = resources.signals.get();
     rooms.watcher = &EventLoop::of(system);
     rooms.sink = resources.sink.get();
+    rooms.manager = resources.manager.get();
     rooms.open_rooms = [&system, &resources, limits = rooms.limits](SupervisorActor self) {
         return open_rooms(system, resources, std::move(self), limits);
     };

@@ -1,5 +1,7 @@
 #include "main/start.hpp"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <utility>
 
@@ -8,11 +10,13 @@
 #include "adapters/control_socket/unix_control_socket.hpp"
 #include "adapters/kernel_socket/netlink_connector.hpp"
 #include "adapters/kernel_socket/unix_datagram_socket.hpp"
+#include "adapters/log_sink/event_ring.hpp"
 #include "adapters/log_sink/log_sinks.hpp"
 #include "adapters/process/boot_id.hpp"
 #include "adapters/process/memory_lock.hpp"
 #include "adapters/process/privileges.hpp"
 #include "adapters/process/signalfd_source.hpp"
+#include "adapters/service_manager/systemd_manager.hpp"
 #include "adapters/state_store/folder_state_store.hpp"
 
 namespace cmirror {
@@ -55,6 +59,7 @@ Result<void, StartFailure> check_rights(const Options& options) {
 }
 
 std::unique_ptr<LogSink> open_sink(const Options& options) {
+    if (options.foreground && in_journal(STDERR_FILENO)) return std::make_unique<JournalSink>();
     if (options.foreground) return std::make_unique<TerminalSink>();
     return std::make_unique<SyslogSink>();
 }
@@ -78,20 +83,25 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
     auto kernel = open_kernel(options);
     if (!kernel) return Failure<StartFailure>(std::move(kernel.error()));
     auto cluster = std::make_unique<CorosyncProvider>();
-    if (auto node = cluster->local_node(); !node)
-        return failure(ExitCode::cluster_unreachable, std::move(node.error()));
+    const auto node = cluster->local_node();
+    if (!node) return failure(ExitCode::cluster_unreachable, node.error());
     if (auto quorum = cluster->open_quorum(); !quorum)
         return failure(ExitCode::cluster_unreachable, std::move(quorum.error()));
     if (auto locked = lock_memory(); !locked) sink->write(LogLevel::warning, locked.error());
+    auto ring = std::make_unique<EventRing>(std::move(sink));
+    auto* recorder = ring.get();
     return Resources{.lock = std::move(*lock),
                      .boot = *boot,
-                     .sink = std::move(sink),
+                     .identity = {CMIRROR_VERSION, *node},
+                     .sink = std::move(ring),
+                     .recorder = recorder,
                      .kernel = std::move(*kernel),
                      .cluster = std::move(cluster),
                      .devices = std::make_unique<LinuxBlockDeviceProvider>(),
                      .states = std::move(*states),
                      .control = std::move(*control),
                      .signals = std::move(*signals),
+                     .manager = std::make_unique<SystemdManager>(),
                      .fenced_after = options.fenced_after};
 }
 

@@ -11,6 +11,7 @@
 #include "messages/identity.hpp"
 #include "messages/ports.hpp"
 #include "messages/result.hpp"
+#include "messages/status_snapshot.hpp"
 
 namespace cmirror {
 
@@ -40,7 +41,10 @@ struct Resources {
     /// The last to go.
     LockFile lock;
     BootId boot{};
+    DaemonIdentity identity = {};
     std::unique_ptr<LogSink> sink;
+    /// A part of the sink; null: nothing is recorded.
+    EventRecorder* recorder = nullptr;
     std::unique_ptr<KernelSocket> kernel;
     std::unique_ptr<ClusterProvider> cluster;
     std::unique_ptr<BlockDeviceProvider> devices;
@@ -48,6 +52,8 @@ struct Resources {
     /// Null: nobody can ask anything.
     std::unique_ptr<ControlSocket> control;
     std::unique_ptr<SignalSource> signals;
+    /// Null: none is told.
+    std::unique_ptr<ServiceManager> manager = {};
     /// See Options.
     std::chrono::seconds fenced_after{0};
 };
@@ -55,7 +61,8 @@ struct Resources {
 /// Whether the daemon may do what it has to; to be called before it goes into the background.
 Result<void, StartFailure> check_rights(const Options& options);
 
-/// Where lines go: the terminal in the foreground, else syslog.
+/// Where lines go: the journal if the service manager connected us to it; else the terminal in the foreground; else
+/// syslog.
 std::unique_ptr<LogSink> open_sink(const Options& options);
 
 /// To be called in the final process, before any thread exists.

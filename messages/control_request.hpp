@@ -15,8 +15,19 @@ struct NodeGone {
     friend bool operator==(const NodeGone&, const NodeGone&) = default;
 };
 
-using ControlRequest = std::variant<NodeGone>;
+/// A snapshot of the whole daemon, answered with what pack_status() makes of it.
+struct StatusRequest {
+    friend bool operator==(const StatusRequest&, const StatusRequest&) = default;
+};
 
+/// What happened lately, answered with what pack_events() makes of it.
+struct EventsRequest {
+    friend bool operator==(const EventsRequest&, const EventsRequest&) = default;
+};
+
+using ControlRequest = std::variant<NodeGone, StatusRequest, EventsRequest>;
+
+/// Answers NodeGone, and every request that cannot be carried out.
 struct ControlReply {
     /// Empty: it was done.
     std::string error;

@@ -17,6 +17,7 @@
 #include "messages/log_status.hpp"
 #include "messages/ports.hpp"
 #include "messages/result.hpp"
+#include "messages/status_snapshot.hpp"
 
 namespace cmirror {
 
@@ -106,11 +107,21 @@ struct RouteRemoved {
 };
 /// A part of a status snapshot is asked for.
 struct StatusQuery {};
-/// Gather a snapshot from all these and log it.
+/// Whom a snapshot is gathered from, and what the supervisor adds.
 template <class Log>
-struct BasicReportStatus {
+struct BasicStatusOrder {
     std::vector<Log> logs;
     ActorStatus supervisor;
+};
+/// Gather a snapshot and log it.
+template <class Log>
+struct BasicReportStatus {
+    BasicStatusOrder<Log> order;
+};
+/// Gather a snapshot and answer with it.
+template <class Log>
+struct BasicGatherStatus {
+    BasicStatusOrder<Log> order;
 };
 /// Stop: no log exists any more.
 struct Shutdown {};
@@ -144,7 +155,9 @@ using MirrorLogActor = caf::typed_actor<
 
 using JoinGroup = BasicJoinGroup<MirrorLogActor>;
 using RouteAdded = BasicRouteAdded<MirrorLogActor>;
+using StatusOrder = BasicStatusOrder<MirrorLogActor>;
 using ReportStatus = BasicReportStatus<MirrorLogActor>;
+using GatherStatus = BasicGatherStatus<MirrorLogActor>;
 
 /// Does the blocking work on one log device; answers the log that it was made for.
 using LogDeviceActor = caf::typed_actor<
@@ -186,10 +199,12 @@ using ControlGatewayActor = caf::typed_actor<
     // Its part of a snapshot.
     caf::replies_to<StatusQuery>::with<ActorStatus>>;
 
-/// Gathers what the actors contribute and logs it.
+/// Gathers what the actors contribute; one snapshot at a time, and those who ask meanwhile share the next one.
 using StatusActor = caf::typed_actor<
-    // Gather a snapshot.
+    // Gather a snapshot and log it.
     caf::reacts_to<ReportStatus>,
+    // Gather a snapshot and answer with it.
+    caf::replies_to<GatherStatus>::with<StatusSnapshot>,
     // A part did not come in time.
     caf::reacts_to<TimerDue>,
     // End.
@@ -203,6 +218,8 @@ using SupervisorActor = caf::typed_actor<
     caf::reacts_to<LogEnded>,
     // Proof that a node is gone, for every log; answered with how many there are.
     caf::replies_to<NodeGone>::with<ControlReply>,
+    // A snapshot of the whole daemon.
+    caf::replies_to<StatusRequest>::with<StatusSnapshot>,
     // Signals wait to be read.
     caf::reacts_to<descriptor_ready_atom, int>>;
 
@@ -234,6 +251,9 @@ CMIRROR_LOCAL_MESSAGE(RouteAdded)
 CMIRROR_LOCAL_MESSAGE(RouteRemoved)
 CMIRROR_LOCAL_MESSAGE(StatusQuery)
 CMIRROR_LOCAL_MESSAGE(ReportStatus)
+CMIRROR_LOCAL_MESSAGE(GatherStatus)
+CMIRROR_LOCAL_MESSAGE(StatusRequest)
+CMIRROR_LOCAL_MESSAGE(StatusSnapshot)
 CMIRROR_LOCAL_MESSAGE(Shutdown)
 CMIRROR_LOCAL_MESSAGE(LogStatus)
 CMIRROR_LOCAL_MESSAGE(ActorStatus)

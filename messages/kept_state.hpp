@@ -33,6 +33,9 @@ struct KeptIdentity {
 struct KeptStanding {
     /// The kernel is past PRESUSPEND.
     bool presuspended = false;
+    /// The kernel was reconnecting and its RESUME was not answered: should that be lost with the daemon, the request
+    /// behind it has failed, and the kernel may have written a region to the primary leg alone (spec/kernel.md).
+    bool reconnecting = false;
     /// The region that the kernel was given to recover and has not reported on.
     std::optional<RegionNumber> copying;
     /// The ring in which this node was alone, with no marks but its own in the state: then the maps below tell all

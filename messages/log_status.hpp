@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "messages/identity.hpp"
+#include "messages/latency_histogram.hpp"
 
 namespace cmirror {
 
@@ -14,6 +16,8 @@ struct RecoveringRun {
     Owner owner;
     RegionNumber first = 0;
     std::uint64_t count = 0;
+
+    friend bool operator==(const RecoveringRun&, const RecoveringRun&) = default;
 };
 
 struct MarksOfOwner {
@@ -25,6 +29,8 @@ struct MarksOfOwner {
     bool present = true;
     /// Counts as having marked every region (its marks are not known).
     bool everything = false;
+
+    friend bool operator==(const MarksOfOwner&, const MarksOfOwner&) = default;
 };
 
 struct MemberStatus {
@@ -32,6 +38,8 @@ struct MemberStatus {
     bool valid = false;
     bool server = false;
     bool legacy = false;
+
+    friend bool operator==(const MemberStatus&, const MemberStatus&) = default;
 };
 
 struct DeviceStatus {
@@ -40,11 +48,15 @@ struct DeviceStatus {
     std::string last_error;
     std::uint64_t writes = 0;
     std::uint64_t bytes_written = 0;
+
+    friend bool operator==(const DeviceStatus&, const DeviceStatus&) = default;
 };
 
 struct PendingRequest {
     std::uint32_t seq = 0;
     std::string type;
+
+    friend bool operator==(const PendingRequest&, const PendingRequest&) = default;
 };
 
 struct LogStatus {
@@ -61,6 +73,11 @@ struct LogStatus {
     bool quorate = false;
     /// A full resync has ended with regions that fell out of sync since: suspend and resume on one node recovers them.
     bool refresh_due = false;
+    /// Regions a second that came in sync lately, by all members; 0: none, or not known yet.
+    double sync_rate = 0;
+    /// The worst that is in each of up to 128 equal stretches of the mirror: 'c' clean, 'd' dirty, 'o' out of sync, 'f'
+    /// fell out of sync since it was in sync, 'r' being recovered.
+    std::string region_map;
     std::vector<RecoveringRun> recovering;
     std::vector<MarksOfOwner> marks;
     std::vector<MemberStatus> members;
@@ -69,17 +86,25 @@ struct LogStatus {
     std::uint64_t requests = 0;
     std::uint64_t bad_requests = 0;
     std::uint64_t rounds = 0;
+    /// From a multicast of this node's ops to their delivery.
+    LatencyHistogram round_time;
     /// Regions that this node's kernel has recovered.
     std::uint64_t recovered_here = 0;
     /// Events that the state has seen, and the digest of what they did: equal on all members.
     std::uint64_t state_ordinal = 0;
     std::uint64_t state_digest = 0;
+
+    friend bool operator==(const LogStatus&, const LogStatus&) = default;
 };
 
 /// What a gateway or the supervisor adds to a snapshot: a heading and `name=value` counters.
 struct ActorStatus {
     std::string heading;
-    std::vector<std::pair<std::string, std::string>> fields;
+    std::vector<std::pair<std::string, std::string>> fields = {};
+    /// What took how long, by name.
+    std::vector<std::pair<std::string, LatencyHistogram>> times = {};
+
+    friend bool operator==(const ActorStatus&, const ActorStatus&) = default;
 };
 
 }  // namespace cmirror

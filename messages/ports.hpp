@@ -1,6 +1,7 @@
 // The edges as actors see them: narrow interfaces that adapters implement, each with a fake beside the real one.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "messages/disk_request.hpp"
 #include "messages/identity.hpp"
 #include "messages/kept_state.hpp"
+#include "messages/kernel_request.hpp"
 #include "messages/result.hpp"
 
 namespace cmirror {
@@ -33,10 +35,69 @@ class Port {
 /// rest.
 enum class LogLevel : std::uint8_t { error, warning, notice, info, debug };
 
+/// What a line tells of, for programs that watch the log: each has a MESSAGE_ID of its own in systemd's journal.
+enum class LogEvent : std::uint8_t {
+    none,
+    daemon_ready,
+    daemon_stopping,
+    stop_refused,
+    corosync_lost,
+    corosync_back,
+    log_joined,
+    node_lost,
+    node_gone,
+    quorum_lost,
+    quorum_back,
+    device_failed,
+    device_works,
+    states_differ
+};
+
+/// What a line is about, beside its text.
+struct LogSubject {
+    LogEvent event = LogEvent::none;
+    /// Of the mirror's log; empty: the daemon as a whole.
+    std::string_view uuid = {};
+};
+
 /// Where lines go. Never blocks and never throws; a line that cannot be written is counted.
 class LogSink : public Port {
   public:
     virtual void write(LogLevel level, std::string_view line) noexcept = 0;
+    /// For sinks that keep more than the text.
+    virtual void write_about(const LogSubject& subject, LogLevel level, std::string_view line) noexcept {
+        static_cast<void>(subject);
+        write(level, line);
+    }
+};
+
+/// A request of the kernel that was answered.
+struct AnsweredRequest {
+    RequestType type = RequestType::ctr;
+    Luid luid = 0;
+    std::uint32_t seq = 0;
+    /// 0 or a negative errno.
+    std::int32_t error = 0;
+    /// 0: not known.
+    std::chrono::nanoseconds took{0};
+};
+
+/// Keeps what happened lately in memory, for whoever asks afterwards. Never blocks and never throws.
+class EventRecorder : public Port {
+  public:
+    virtual void answered(const AnsweredRequest& request) noexcept = 0;
+    /// Readable lines, the oldest first, each with its time.
+    virtual std::vector<std::string> recent() const = 0;
+};
+
+/// The service manager that started the daemon, if one did. Calls do not block.
+class ServiceManager : public Port {
+  public:
+    /// The daemon serves requests.
+    virtual void ready() = 0;
+    /// One line for `systemctl status`.
+    virtual void status(std::string_view status) = 0;
+    virtual void stopping() = 0;
 };
 
 // -- the kernel ---------------------------------------------------------------------------------
@@ -162,22 +223,26 @@ class StateStore : public Port {
 
 // -- the administrator --------------------------------------------------------------------------
 
-struct ControlDatagram {
+/// Names one who asked and waits for the reply; never used again.
+using AskerId = std::uint64_t;
+
+struct ControlQuestion {
     std::string text;
     /// Numeric user of the sender, as the system vouches for it.
     std::uint32_t user = 0;
-    /// Where a reply goes; empty: nobody waits for one.
-    std::string reply_to;
+    AskerId asker = 0;
 };
 
-/// The socket on which an administrator asks things of the running daemon.
+/// The socket on which an administrator asks things of the running daemon: one question and one reply an asker.
 class ControlSocket : public Port {
   public:
     virtual int descriptor() const = 0;
-    /// Does not block.
-    virtual std::optional<ControlDatagram> receive() = 0;
-    /// Does not block; what cannot be sent is dropped.
-    virtual void reply(const std::string& to, std::string_view text) = 0;
+    /// To be called whenever the descriptor is readable: brings a whole question, or nothing, and sends what waits to
+    /// be sent. Does not block.
+    virtual std::optional<ControlQuestion> receive() = 0;
+    /// Does not block: what the asker does not take at once is kept until it does or goes away. One that is gone gets
+    /// nothing.
+    virtual void reply(AskerId asker, std::string text) = 0;
 };
 
 // -- signals ------------------------------------------------------------------------------------

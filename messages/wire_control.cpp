@@ -33,7 +33,14 @@ std::string dump(const Json& json) {
 }  // namespace
 
 std::string pack_control_request(const ControlRequest& request) {
-    return dump({{"version", control_version}, {"request", "node-gone"}, {"node", std::get<NodeGone>(request).node}});
+    struct Pack {
+        Json operator()(const NodeGone& gone) const { return {{"request", "node-gone"}, {"node", gone.node}}; }
+        Json operator()(const StatusRequest&) const { return {{"request", "status"}}; }
+        Json operator()(const EventsRequest&) const { return {{"request", "events"}}; }
+    };
+    Json json = std::visit(Pack{}, request);
+    json["version"] = control_version;
+    return dump(json);
 }
 
 Result<ControlRequest, std::string> unpack_control_request(std::string_view text) {
@@ -41,11 +48,30 @@ Result<ControlRequest, std::string> unpack_control_request(std::string_view text
     if (!json) return Failure<std::string>(json.error());
     const auto request = json->find("request");
     if (request == json->end() || !request->is_string()) return Failure<std::string>("it names no request");
+    if (*request == "status") return StatusRequest{};
+    if (*request == "events") return EventsRequest{};
     if (*request != "node-gone") return Failure<std::string>("unknown request " + dump(*request));
     const auto node = number_at(*json, "node");
     if (!node || *node == 0 || *node > std::numeric_limits<NodeId>::max())
         return Failure<std::string>("\"node\" is not a corosync node id");
     return NodeGone{static_cast<NodeId>(*node)};
+}
+
+std::string pack_events(const std::vector<std::string>& events) {
+    return dump({{"version", control_version}, {"events", events}});
+}
+
+Result<std::vector<std::string>, std::string> unpack_events(std::string_view text) {
+    const auto reply = unpack_control_reply(text);
+    if (!reply) return Failure<std::string>(reply.error());
+    if (!reply->error.empty()) return Failure<std::string>(reply->error);
+    const auto json = Json::parse(text, nullptr, false);
+    const auto list = json.find("events");
+    if (list == json.end() || !list->is_array()) return Failure<std::string>("it has no events");
+    std::vector<std::string> events;
+    for (const auto& event : *list)
+        if (event.is_string()) events.push_back(event.get<std::string>());
+    return events;
 }
 
 std::string pack_control_reply(const ControlReply& reply) {

@@ -108,7 +108,7 @@ struct CarryOut {
         self->demonitor(found->second.address());
         state.logs.erase(found);
     }
-    void operator()(LogLine& line) const { state.config.sink->write(line.level, line.text); }
+    void operator()(LogLine& line) const { state.config.sink->write_about({line.event}, line.level, line.text); }
 };
 
 /// At most one TimerDue is under way, unless an earlier one is needed than that.

@@ -133,7 +133,8 @@ void ClusterGatewayCore::on_quorum_opened(bool opened, const std::string& why_no
     }
     CMIRROR_INVARIANT(!connected_);
     connected_ = true;
-    if (losses_ > 0) effects.emplace_back(LogLine{LogLevel::notice, "connected to corosync again"});
+    if (losses_ > 0)
+        effects.emplace_back(LogLine{LogLevel::notice, "connected to corosync again", LogEvent::corosync_back});
     for (auto& [id, join] : joins_)
         if (join.phase == Phase::waiting) begin(id, effects);
 }
@@ -216,8 +217,8 @@ void ClusterGatewayCore::on_lost(const std::string& what, TimePoint now, Effects
     if (!connected_) return;
     connected_ = false;
     ++losses_;
-    limited(LogLevel::error, "lost", "corosync is lost (" + what + "): kernel requests that need it wait", now,
-            effects);
+    limited(LogLevel::error, "lost", "corosync is lost (" + what + "): kernel requests that need it wait", now, effects,
+            LogEvent::corosync_lost);
     effects.emplace_back(CloseQuorum{});
     quorum_.reset();
     std::vector<JoinId> leaving;

@@ -141,7 +141,8 @@ class ClusterGatewayCore {
     void retry(JoinId id, Effects& effects);
     void reconnect_later(TimePoint now);
     void count_fault(ClusterFrameFault fault, const Join& join, MemberId sender, TimePoint now, Effects& effects);
-    void limited(LogLevel level, std::string_view kind, std::string text, TimePoint now, Effects& effects);
+    void limited(LogLevel level, std::string_view kind, std::string text, TimePoint now, Effects& effects,
+                 LogEvent event = LogEvent::none);
 
     static constexpr std::size_t fault_kinds = static_cast<std::size_t>(ClusterFrameFault::bad_extension) + 1;
     static constexpr std::size_t old_peers_max = 1024;

@@ -174,11 +174,13 @@ std::optional<TimePoint> ClusterGatewayCore::next_due() const {
 }
 
 void ClusterGatewayCore::limited(LogLevel level, std::string_view kind, std::string text, TimePoint now,
-                                 Effects& effects) {
+                                 Effects& effects, LogEvent event) {
     LogLines lines;
     limiter_.add(lines, level, kind, std::move(text), now);
-    for (auto& line : lines)
+    for (auto& line : lines) {
+        line.event = event;
         effects.emplace_back(std::move(line));
+    }
 }
 
 ActorStatus ClusterGatewayCore::status() const {

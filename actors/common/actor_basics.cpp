@@ -42,7 +42,7 @@ void set_common_handlers(caf::scheduled_actor* self, LogSink& sink) {
 
 void write_lines(LogSink& sink, LogLines& lines) {
     for (const auto& line : lines)
-        sink.write(line.level, line.text);
+        sink.write_about({line.event}, line.level, line.text);
     lines.clear();
 }
 

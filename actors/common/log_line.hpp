@@ -21,6 +21,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 struct LogLine {
     LogLevel level = LogLevel::info;
     std::string text;
+    LogEvent event = LogEvent::none;
 
     friend bool operator==(const LogLine&, const LogLine&) = default;
 };

@@ -8,32 +8,46 @@
 #include "actors/common/actor_basics.hpp"
 #include "messages/invariant.hpp"
 #include "messages/wire_control.hpp"
+#include "messages/wire_status.hpp"
 
 namespace cmirror {
 namespace {
 
 using Self = ControlGatewayActor::stateful_pointer<ControlGatewayState>;
 
-void pass_on(Self self, const ControlRequest& request, std::string reply_to) {
-    const auto answer = [self, reply_to = std::move(reply_to)](const ControlReply& reply) {
-        self->state.config.socket->reply(reply_to, pack_control_reply(reply));
-    };
-    self->request(self->state.config.supervisor, caf::infinite, std::get<NodeGone>(request))
-        .then(answer, [answer](const caf::error&) {
-            answer(ControlReply{"the daemon is stopping", 0});
-        });
+/// Asks the supervisor, and answers the asker with what `pack` makes of its answer.
+template <class Answer, class Request>
+void pass_on(Self self, const Request& request, AskerId asker, std::string (*pack)(const Answer&)) {
+    self->request(self->state.config.supervisor, caf::infinite, request)
+        .then([self, asker, pack](const Answer& answer) { self->state.config.socket->reply(asker, pack(answer)); },
+              [self, asker](const caf::error&) {
+                  self->state.config.socket->reply(asker, pack_control_reply({"the daemon is stopping", 0}));
+              });
 }
+
+struct PassOn {
+    Self self;
+    AskerId asker;
+
+    void operator()(const NodeGone& request) const { pass_on<ControlReply>(self, request, asker, pack_control_reply); }
+    void operator()(const EventsRequest&) const {
+        const auto& config = self->state.config;
+        const auto* recorder = config.recorder;
+        config.socket->reply(asker, pack_events(recorder == nullptr ? std::vector<std::string>{} : recorder->recent()));
+    }
+    void operator()(const StatusRequest& request) const { pass_on<StatusSnapshot>(self, request, asker, pack_status); }
+};
 
 void receive_one(Self self, int descriptor) {
     auto& state = self->state;
-    const auto datagram = state.config.socket->receive();
+    const auto question = state.config.socket->receive();
     state.config.watcher->rearm(descriptor);
-    if (!datagram) return;
-    auto verdict = state.core.on_request(*datagram, self->clock().now(), state.lines);
+    if (!question) return;
+    const auto verdict = state.core.on_request(*question, self->clock().now(), state.lines);
     if (const auto* reply = std::get_if<ControlReply>(&verdict))
-        state.config.socket->reply(datagram->reply_to, pack_control_reply(*reply));
+        state.config.socket->reply(question->asker, pack_control_reply(*reply));
     else
-        pass_on(self, std::get<ControlRequest>(verdict), datagram->reply_to);
+        std::visit(PassOn{self, question->asker}, std::get<ControlRequest>(verdict));
     write_lines(*state.config.sink, state.lines);
 }
 

@@ -14,6 +14,8 @@ struct ControlGatewayConfig {
     FdWatcher* watcher = nullptr;
     LogSink* sink = nullptr;
     SupervisorActor supervisor;
+    /// Outlives the actor system, too; null: nothing is recorded.
+    EventRecorder* recorder = nullptr;
 };
 
 struct ControlGatewayState {

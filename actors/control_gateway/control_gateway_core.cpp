@@ -4,18 +4,18 @@
 
 namespace cmirror {
 
-ControlGatewayCore::Verdict ControlGatewayCore::on_request(const ControlDatagram& datagram, TimePoint now,
+ControlGatewayCore::Verdict ControlGatewayCore::on_request(const ControlQuestion& question, TimePoint now,
                                                            LogLines& lines) {
     ++requests_;
     const auto refuse = [&](const std::string& why) {
         ++refused_;
         limiter_.add(lines, LogLevel::warning, "refused",
-                     "refused a request of user " + std::to_string(datagram.user) + " on the control socket: " + why,
+                     "refused a request of user " + std::to_string(question.user) + " on the control socket: " + why,
                      now);
         return ControlReply{why, 0};
     };
-    if (datagram.user != 0) return refuse("only root may ask: run it as root");
-    auto request = unpack_control_request(datagram.text);
+    if (question.user != 0) return refuse("only root may ask: run it as root");
+    auto request = unpack_control_request(question.text);
     if (!request) return refuse(request.error());
     return *request;
 }

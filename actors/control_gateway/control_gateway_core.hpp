@@ -18,7 +18,7 @@ class ControlGatewayCore {
     /// What to answer at once, or the request to pass on.
     using Verdict = std::variant<ControlReply, ControlRequest>;
 
-    Verdict on_request(const ControlDatagram& datagram, TimePoint now, LogLines& lines);
+    Verdict on_request(const ControlQuestion& question, TimePoint now, LogLines& lines);
     ActorStatus status() const;
 
   private:

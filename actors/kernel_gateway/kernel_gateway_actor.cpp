@@ -12,6 +12,8 @@
 namespace cmirror {
 namespace {
 
+using namespace std::chrono_literals;
+
 using Self = KernelGatewayActor::stateful_pointer<KernelGatewayState>;
 
 TimePoint now_of(Self self) {
@@ -31,10 +33,15 @@ void carry_out(Self self, KernelGatewayCore::Verdict&& verdict) {
     if (auto* bad = std::get_if<KernelGatewayCore::Bad>(&verdict)) {
         if (const auto address = state.core->refuse(*bad, now_of(self), state.lines))
             send_frame(self, pack_kernel_refusal(*address, state.reply));
-    } else if (auto* unknown = std::get_if<KernelGatewayCore::ToSupervisor>(&verdict)) {
+        return;
+    }
+    const auto begin = [self, &state](const KernelRequest& request) { state.core->on_request(request, now_of(self)); };
+    if (auto* unknown = std::get_if<KernelGatewayCore::ToSupervisor>(&verdict)) {
+        begin(unknown->request);
         self->send(state.config.supervisor, std::move(unknown->request));
     } else if (auto* known = std::get_if<KernelGatewayCore::ToLog>(&verdict)) {
         CMIRROR_INVARIANT(known->slot < state.logs.size());
+        begin(known->request);
         self->send(state.logs[known->slot], std::move(known->request));
     }
 }
@@ -56,6 +63,13 @@ void receive_one(Self self, int descriptor) {
     } else {
         state.core->on_no_frame(datagram, now_of(self), state.lines);
     }
+}
+
+void note_answer(Self self, const KernelReply& reply) {
+    auto& state = self->state;
+    const auto took = state.core->on_reply(reply, now_of(self));
+    if (state.config.recorder == nullptr) return;
+    state.config.recorder->answered({reply.type, reply.luid, reply.seq, reply.error, took.value_or(0ns)});
 }
 
 void add_route(Self self, const RouteAdded& route) {
@@ -83,6 +97,7 @@ KernelGatewayActor::behavior_type kernel_gateway(Self self, KernelGatewayConfig 
         },
         [self, flush_lines](const KernelReply& reply) {
             send_frame(self, pack_kernel_reply(reply, self->state.reply));
+            note_answer(self, reply);
             flush_lines();
         },
         [self, flush_lines](const RouteAdded& route) {

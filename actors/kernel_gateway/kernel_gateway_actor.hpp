@@ -18,6 +18,8 @@ struct KernelGatewayConfig {
     SupervisorActor supervisor;
     /// As many as the supervisor has logs at most.
     std::size_t routes_max = 1024;
+    /// Outlives the actor system, too; null: nothing is recorded.
+    EventRecorder* recorder = nullptr;
 };
 
 struct KernelGatewayState {

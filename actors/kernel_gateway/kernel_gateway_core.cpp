@@ -62,6 +62,21 @@ void KernelGatewayCore::on_no_frame(const KernelDatagram& datagram, TimePoint no
     }
 }
 
+void KernelGatewayCore::on_request(const KernelRequest& request, TimePoint now) {
+    // Those of instances that were lost are never answered.
+    if (begun_.size() >= begun_max) begun_.clear();
+    begun_.try_emplace({request.luid, request.seq}, now);
+}
+
+std::optional<std::chrono::nanoseconds> KernelGatewayCore::on_reply(const KernelReply& reply, TimePoint now) {
+    const auto begun = begun_.extract({reply.luid, reply.seq});
+    const auto kind = static_cast<std::size_t>(reply.type);
+    if (!begun || kind >= request_kinds) return std::nullopt;
+    const auto took = now - begun.mapped();
+    times_[kind].add(took);
+    return took;
+}
+
 void KernelGatewayCore::on_sent(int code, TimePoint now, LogLines& lines) {
     if (code == 0) {
         ++replies_;
@@ -124,6 +139,8 @@ ActorStatus KernelGatewayCore::status() const {
         auto name = "fault " + std::string(name_of(static_cast<KernelFrameFault>(kind)));
         add(std::move(name), faults_[kind]);
     }
+    for (std::size_t kind = 0; kind < request_kinds; ++kind)
+        if (times_[kind].count() > 0) status.times.emplace_back(name_of(static_cast<RequestType>(kind)), times_[kind]);
     return status;
 }
 

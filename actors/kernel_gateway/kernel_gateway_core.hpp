@@ -47,6 +47,10 @@ class KernelGatewayCore {
     std::optional<KernelReplyAddress> refuse(const Bad& bad, TimePoint now, LogLines& lines);
     /// A receive call that brought no request. Invariant: `datagram` is not `from_kernel`.
     void on_no_frame(const KernelDatagram& datagram, TimePoint now, LogLines& lines);
+    /// The request is worked on from now on; one that the kernel sends again keeps its first time.
+    void on_request(const KernelRequest& request, TimePoint now);
+    /// It is answered: how long that took, or nothing if its begin is not known.
+    std::optional<std::chrono::nanoseconds> on_reply(const KernelReply& reply, TimePoint now);
     /// A reply was sent: 0 or a positive errno.
     void on_sent(int code, TimePoint now, LogLines& lines);
 
@@ -60,6 +64,20 @@ class KernelGatewayCore {
   private:
     static constexpr std::size_t fault_kinds = static_cast<std::size_t>(KernelFrameFault::unterminated_text) + 1;
 
+    static constexpr std::size_t request_kinds = static_cast<std::size_t>(RequestType::is_remote_recovering) + 1;
+    /// Requests whose begin is known at most; more than the kernel has under way.
+    static constexpr std::size_t begun_max = 8192;
+
+    struct Question {
+        Luid luid = 0;
+        std::uint32_t seq = 0;
+        friend bool operator==(const Question&, const Question&) = default;
+    };
+    struct HashQuestion {
+        std::size_t operator()(const Question& question) const {
+            return std::hash<std::uint64_t>{}(question.luid ^ (std::uint64_t{question.seq} * 0x9e3779b97f4a7c15U));
+        }
+    };
     struct Route {
         Uuid uuid;
         RouteSlot slot = 0;
@@ -80,6 +98,8 @@ class KernelGatewayCore {
     std::uint64_t busy_ = 0;
     std::uint64_t send_errors_ = 0;
     std::array<std::uint64_t, fault_kinds> faults_{};
+    std::unordered_map<Question, TimePoint, HashQuestion> begun_;
+    std::array<LatencyHistogram, request_kinds> times_{};
 };
 
 }  // namespace cmirror

@@ -53,6 +53,7 @@ struct KeepEffect {
 struct LineEffect {
     LogLevel level = LogLevel::info;
     std::string text;
+    LogEvent event = LogEvent::none;
 };
 /// Call timer() at that time; an earlier wish that is still open is replaced.
 struct WakeEffect {

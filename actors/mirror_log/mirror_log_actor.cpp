@@ -59,7 +59,9 @@ struct Perform {
         self->send(state.device, WriteDevice{effect.write, std::move(effect.blocks)});
     }
     void operator()(const KeepEffect& effect) const { keep(state, effect); }
-    void operator()(const LineEffect& effect) const { state.config.sink->write(effect.level, effect.text); }
+    void operator()(const LineEffect& effect) const {
+        state.config.sink->write_about({effect.event, state.config.log.uuid.text()}, effect.level, effect.text);
+    }
     void operator()(const WakeEffect& effect) const {
         state.timer = effect.at;
         self->delayed_send(self, std::max(effect.at - now(self), Instant{0}), TimerDue{});

@@ -38,8 +38,8 @@ void MirrorLogCore::refuse(const KernelRequest& request, int error, Effects& eff
     effects.emplace_back(KernelReply{request.seq, request.type, request.luid, -error, {}});
 }
 
-void MirrorLogCore::say(LogLevel level, const std::string& text, Effects& effects) const {
-    effects.emplace_back(LineEffect{level, "log " + std::string(config_.uuid.text()) + ": " + text});
+void MirrorLogCore::say(LogLevel level, const std::string& text, Effects& effects, LogEvent event) const {
+    effects.emplace_back(LineEffect{level, "log " + std::string(config_.uuid.text()) + ": " + text, event});
 }
 
 // A question that changes nothing, so nothing follows from it: the most frequent one asks for nothing but its answer.
@@ -61,6 +61,10 @@ void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& 
     notice_use(request, now, effects);
     switch (action_for(life_, request.type)) {
         case Action::wait:
+            if (request.type == RequestType::resume && life_ == LifeState::joining && reconnect_resumes_) {
+                reconnect_resumes_ = false;
+                return reply(request, {}, effects);
+            }
             if (waiting_.size() == waiting_max) waiting_.erase(waiting_.begin());
             waiting_.push_back(request);
             return;
@@ -70,7 +74,7 @@ void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& 
         case Action::serve:
             return serve(request, now, effects);
         case Action::construct:
-            reconnect_resumes_ = std::get<ConstructorText>(request.payload).reconnect;
+            if (std::get<ConstructorText>(request.payload).reconnect) reconnect_resumes_ = resume_unanswered_ = true;
             return answer_construct(request, effects);
         case Action::join:
         case Action::resume_again:
@@ -112,7 +116,7 @@ void MirrorLogCore::construct(const KernelRequest& request, Effects& effects) {
     constructed_ = true;
     args_ = *parsed;
     reconnected_ = text.reconnect;
-    reconnect_resumes_ = text.reconnect;
+    reconnect_resumes_ = resume_unanswered_ = text.reconnect;
     hint_ = HintTracker(args_.region_count);
     take_kept(effects);
     if (args_.disk_log) {
@@ -137,7 +141,8 @@ void MirrorLogCore::answer_construct(const KernelRequest& request, Effects& effe
 void MirrorLogCore::device_opened(const Result<std::uint64_t, DeviceError>& size_bytes, Instant now, Effects& effects) {
     if (ended_ || life_ != LifeState::opening) return;
     if (!size_bytes) {
-        say(LogLevel::error, "cannot open its log device " + args_.device + ": " + size_bytes.error().text, effects);
+        say(LogLevel::error, "cannot open its log device " + args_.device + ": " + size_bytes.error().text, effects,
+            LogEvent::device_failed);
         for (const KernelRequest& request : std::exchange(waiting_, {})) {
             if (request.type == RequestType::ctr)
                 refuse(request, size_bytes.error().code > 0 ? size_bytes.error().code : EIO, effects);

@@ -35,6 +35,7 @@
 #include "actors/mirror_log/log_config.hpp"
 #include "actors/mirror_log/log_state.hpp"
 #include "actors/mirror_log/outbox.hpp"
+#include "actors/mirror_log/progress_meter.hpp"
 #include "actors/mirror_log/recovery_work.hpp"
 #include "actors/mirror_log/state_keeper.hpp"
 #include "actors/mirror_log/state_transfer.hpp"
@@ -123,7 +124,7 @@ class MirrorLogCore {
     // answers
     static void reply(const KernelRequest& request, ReplyPayload payload, Effects& effects);
     static void refuse(const KernelRequest& request, int error, Effects& effects);
-    void say(LogLevel level, const std::string& text, Effects& effects) const;
+    void say(LogLevel level, const std::string& text, Effects& effects, LogEvent event = LogEvent::none) const;
 
     // requests while the log is active
     void serve(const KernelRequest& request, Instant now, Effects& effects);
@@ -254,6 +255,8 @@ class MirrorLogCore {
     bool reconnect_resumes_ = false;
     /// One was, since the last suspend began.
     bool resume_ignored_ = false;
+    /// A reconnect's CTR was answered, and no RESUME since.
+    bool resume_unanswered_ = false;
     /// The kernel has shown that it has resumed this instance.
     bool in_use_ = false;
     /// The kernel stopped recovery and has not resumed since.
@@ -378,6 +381,8 @@ class MirrorLogCore {
     std::uint64_t requests_ = 0;
     std::uint64_t bad_requests_ = 0;
     std::uint64_t rounds_ = 0;
+    /// Of the regions in sync.
+    ProgressMeter progress_meter_;
     std::uint64_t recovered_here_ = 0;
     std::uint64_t digest_differences_ = 0;
 };

@@ -33,14 +33,15 @@ void MirrorLogCore::device_written(std::uint64_t write, const Result<void, Devic
     ++device_status_.writes;
     if (finished->done) {
         device_status_.bytes_written += finished->bytes;
-        if (device_error_ != 0) say(LogLevel::notice, "its log device works again", effects);
+        if (device_error_ != 0) say(LogLevel::notice, "its log device works again", effects, LogEvent::device_works);
         device_error_ = 0;
         device_status_.failed = false;
         for (const auto& [member, through] : finished->progress)
             durable_[member] = std::max(value_of(durable_, member), through);
     } else {
         if (device_error_ == 0)
-            say(LogLevel::error, "cannot write its log device " + args_.device + ": " + outcome.error().text, effects);
+            say(LogLevel::error, "cannot write its log device " + args_.device + ": " + outcome.error().text, effects,
+                LogEvent::device_failed);
         device_error_ = outcome.error().code > 0 ? outcome.error().code : EIO;
         device_status_.failed = true;
         device_status_.last_error = outcome.error().text;
@@ -94,7 +95,8 @@ void MirrorLogCore::device_read(const Result<DeviceImage, DeviceError>& image, I
         device_error_ = image.error().code > 0 ? image.error().code : EIO;
         device_status_.failed = true;
         device_status_.last_error = image.error().text;
-        say(LogLevel::error, "cannot read its log device " + args_.device + ": " + image.error().text, effects);
+        say(LogLevel::error, "cannot read its log device " + args_.device + ": " + image.error().text, effects,
+            LogEvent::device_failed);
     }
     if (reading_device_) {
         reading_device_ = false;

@@ -44,6 +44,7 @@ void MirrorLogCore::delivered(MemberId sender, const ClusterMessage& message, In
     if (ended_ || !in_group_) return;
     if (sender == self_) control_.delivered(message, now, effects);
     handle(GroupDelivery{sender, message}, now, effects);
+    if (state_) progress_meter_.note(state_->sync_count(), now);
     after_event(now, effects);
 }
 
@@ -101,7 +102,8 @@ void MirrorLogCore::apply_membership(const Membership& membership, StateChanges&
     if (!membership.left.empty()) sent_confirm_.clear();
     for (const MemberChange& gone : membership.left) {
         if (gone.reason != ChangeReason::leave)
-            say(LogLevel::notice, "node " + std::to_string(gone.member.node) + " is lost", effects);
+            say(LogLevel::notice, "node " + std::to_string(gone.member.node) + " is lost", effects,
+                LogEvent::node_lost);
         state_->left(gone.member, gone.reason, changes);
         to_confirm_.erase(gone.member);
         sent_confirm_.erase(gone.member);
@@ -177,7 +179,7 @@ void MirrorLogCore::compare_digest(MemberId sender, const StateDigest& theirs, E
         say(LogLevel::error,
             "the state differs from node " + std::to_string(sender.node) +
                 "'s: suspend and resume the mirror on this node to take over the others' state",
-            effects);
+            effects, LogEvent::states_differ);
 }
 
 }  // namespace cmirror::mirror_log

@@ -19,10 +19,14 @@ auto rank(const std::pair<const MemberId, Standing>& entry) {
 
 /// Members came back that a partition had taken away: each side has a state of its own, and one of them wins.
 void MirrorLogCore::start_merge(const Membership& membership, Effects& effects) {
-    // Whoever is lost before the merge is decided comes back with a state of its own.
-    if (merging_)
-        for (const MemberChange& gone : membership.left)
+    // Whoever goes before the merge is decided comes back with a state of its own, or with none.
+    if (merging_) {
+        for (const MemberChange& gone : membership.left) {
             merging_->own_side.erase(gone.member);
+            merging_->expected.erase(gone.member);
+            merging_->standings.erase(gone.member);
+        }
+    }
     const bool returned =
         std::any_of(membership.joined.begin(), membership.joined.end(),
                     [this](const MemberChange& c) { return c.reason == ChangeReason::node_up && c.member != self_; });
@@ -86,7 +90,7 @@ void MirrorLogCore::node_gone(NodeId node, Instant now, Effects& effects) {
                    "node " + std::to_string(node) + " is said to be gone, but is in the cluster: its marks stay",
                    effects);
     say(LogLevel::warning, "node " + std::to_string(node) + " is gone, as an administrator or a fencing agent says",
-        effects);
+        effects, LogEvent::node_gone);
     outbox_.add({OpKind::node_gone, node, 1});
     outbox_.send(effects, now);
     after_event(now, effects);
@@ -107,7 +111,7 @@ void MirrorLogCore::watch_fencing(Instant now, Effects& effects) {
     if (!quorate()) return;
     for (auto& [node, since] : ring_lost_) {
         if (now - since < limit) continue;
-        say(LogLevel::warning, "node " + std::to_string(node) + " counts as fenced", effects);
+        say(LogLevel::warning, "node " + std::to_string(node) + " counts as fenced", effects, LogEvent::node_gone);
         outbox_.add({OpKind::node_gone, node, 1});
         since = now;
     }

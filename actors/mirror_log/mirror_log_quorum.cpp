@@ -22,7 +22,8 @@ void MirrorLogCore::quorum(const QuorumView& view, Instant now, Effects& effects
     note_quorum(view.quorate, now);
     if (std::exchange(awaiting_view_, false)) found(now, effects);
     if (before && !quorate() && in_group_)
-        say(LogLevel::warning, "quorum is lost: writes to regions that are not marked yet wait", effects);
+        say(LogLevel::warning, "quorum is lost: writes to regions that are not marked yet wait", effects,
+            LogEvent::quorum_lost);
     after_event(now, effects);
 }
 
@@ -71,10 +72,11 @@ void MirrorLogCore::regain_quorum(Effects& effects) {
     // A state that a member gave is as good as that member's: without quorum none is given.
     const bool own_word_only = found_alone_ && !quorate_ring_;
     if ((valid_ || founding_) && (own_word_only || !strangers_.empty())) {
-        say(LogLevel::warning, "has quorum again, but others may have had it meanwhile: it starts anew", effects);
+        say(LogLevel::warning, "has quorum again, but others may have had it meanwhile: it starts anew", effects,
+            LogEvent::quorum_back);
         return rejoin(effects);
     }
-    say(LogLevel::notice, "has quorum again", effects);
+    say(LogLevel::notice, "has quorum again", effects, LogEvent::quorum_back);
 }
 
 }  // namespace cmirror::mirror_log

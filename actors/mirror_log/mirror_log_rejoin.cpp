@@ -13,7 +13,8 @@ void MirrorLogCore::became_valid(bool known, Instant now, Effects& effects) {
         if (member.valid && member.id != self_) to_confirm_[member.id] = member.next_seq;
     hint_.interrupted(now);
     say_again(known, now, effects);
-    say(LogLevel::notice, "joined, with " + std::to_string(state_->members().size()) + " member(s)", effects);
+    say(LogLevel::notice, "joined, with " + std::to_string(state_->members().size()) + " member(s)", effects,
+        LogEvent::log_joined);
     // What the kernel has cached as not in sync is known to others before it writes again.
     for (const KernelRequest& request : std::exchange(resume_requests_, {})) {
         if (failures_.empty())
@@ -21,7 +22,7 @@ void MirrorLogCore::became_valid(bool known, Instant now, Effects& effects) {
         else
             await_confirmation(request);
     }
-    kept_.reset();
+    if (std::exchange(kept_, std::nullopt)) keeper_.begin_anew();
     if (past_presuspend_) outbox_.add({OpKind::presuspend, 0, 1});
     enter(past_presuspend_ ? LifeState::presuspended : LifeState::active, now, effects);
     outbox_.send(effects, now);

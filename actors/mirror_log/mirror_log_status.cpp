@@ -1,5 +1,6 @@
 // What the log looks like from outside: the kernel's status lines and the snapshot.
 #include "actors/mirror_log/mirror_log_core.hpp"
+#include "actors/mirror_log/region_strip.hpp"
 
 namespace cmirror::mirror_log {
 
@@ -36,6 +37,7 @@ LogStatus MirrorLogCore::status() const {
     status.requests = requests_;
     status.bad_requests = bad_requests_;
     status.rounds = rounds_;
+    status.round_time = outbox_.round_time();
     status.recovered_here = recovered_here_;
     if (args_.disk_log) status.device = device_status_;
     for (const WaitingFlush& flush : flushes_)
@@ -51,8 +53,11 @@ LogStatus MirrorLogCore::status() const {
     status.state_digest = state_->digest();
     status.sync_count = state_->sync_count();
     status.dirty_count = state_->region_count() - state_->clean().count();
+    status.region_map = region_strip(*state_);
     status.in_sync_hint = truthful_hint();
     status.refresh_due = state_->ever_fully_in_sync() && !state_->sync().all();
+    // While nothing is recovered no message tells that the rate has become 0.
+    if (!state_->grants().empty()) status.sync_rate = progress_meter_.rate();
     for (const auto& [first, run] : state_->grants().runs())
         status.recovering.push_back({run.owner, run.first, run.count});
     for (const Owner who : state_->marks().owners()) {

@@ -18,6 +18,7 @@ void Outbox::send(Effects& effects, Instant now) {
         sent_ += message.ops.size();
         effects.emplace_back(SendEffect{std::move(message)});
     }
+    if (!timed_ && has_undelivered()) timed_ = Timed{sent_, now};
 }
 
 void Outbox::delivered(std::uint64_t next, Instant now) {
@@ -27,6 +28,9 @@ void Outbox::delivered(std::uint64_t next, Instant now) {
         ++first_;
         heard_at_ = now;
     }
+    if (!timed_ || first_ < timed_->next) return;
+    round_time_.add(now - timed_->sent_at);
+    timed_.reset();
 }
 
 void Outbox::send_again(Effects& effects, Instant now) {

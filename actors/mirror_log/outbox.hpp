@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "actors/mirror_log/effects.hpp"
 #include "messages/cluster_message.hpp"
+#include "messages/latency_histogram.hpp"
 
 namespace cmirror::mirror_log {
 
@@ -23,6 +25,7 @@ class Outbox {
         first_ = 0;
         sent_ = 0;
         ops_.clear();
+        timed_.reset();
     }
 
     /// Numbers the op; it is sent by the next send().
@@ -46,7 +49,15 @@ class Outbox {
     /// When send_again() is due if nothing is delivered until then; only with has_undelivered().
     Instant resend_due() const { return heard_at_ + resend_after; }
 
+    /// How long ops took from their first send to their delivery; of those that are sent together, the last.
+    const LatencyHistogram& round_time() const { return round_time_; }
+
   private:
+    struct Timed {
+        std::uint64_t next = 0;
+        Instant sent_at{};
+    };
+
     JoinToken token_ = 0;
     Luid luid_ = 0;
     /// Number of ops_.front().
@@ -55,6 +66,9 @@ class Outbox {
     std::uint64_t sent_ = 0;
     std::deque<Op> ops_;
     Instant heard_at_{};
+    /// The round that is measured at present: one at a time.
+    std::optional<Timed> timed_;
+    LatencyHistogram round_time_;
 };
 
 }  // namespace cmirror::mirror_log

@@ -20,6 +20,8 @@ class StateKeeper {
     void begin(const KeptIdentity& identity);
     /// As begin(), with the marks that an earlier daemon left.
     void begin(const KeptIdentity& identity, const RegionWords& live);
+    /// What comes next is the whole file.
+    void begin_anew() { fresh_ = true; }
     bool begun() const { return begun_; }
 
     void marked(RegionNumber region) { set_live(region, true); }

@@ -31,9 +31,10 @@ void ask(Self self, const Handle& actor, Place place) {
               [self, placed](const caf::error& error) { placed(PartMissing{self->system().render(error)}); });
 }
 
-void begin(Self self, const ReportStatus& order) {
+void begin(Self self, const StatusOrder& order, StatusAudience audience) {
     auto& state = self->state;
-    state.core.begin(actor_parts, order.logs.size(), self->clock().now());
+    state.audience = std::move(audience);
+    state.core.begin(state.config.daemon, actor_parts, order.logs.size(), self->clock().now());
     const auto snapshot = state.core.current();
     self->delayed_send(self, StatusCore::patience, TimerDue{});
     const auto actor_place = [snapshot](std::size_t index) {
@@ -54,9 +55,24 @@ void begin(Self self, const ReportStatus& order) {
 
 void finish(Self self) {
     auto& state = self->state;
-    for (const auto& line : state.core.finish())
-        state.config.sink->write(LogLevel::info, line);
-    if (auto next = std::exchange(state.next, std::nullopt)) begin(self, *next);
+    const auto snapshot = state.core.finish();
+    auto audience = std::exchange(state.audience, {});
+    if (audience.log)
+        for (const auto& line : format_status(snapshot))
+            state.config.sink->write(LogLevel::info, line);
+    for (auto& asker : audience.askers)
+        asker.deliver(snapshot);
+    if (auto next = std::exchange(state.next, std::nullopt)) begin(self, *next, std::exchange(state.next_audience, {}));
+}
+
+/// Gathers for `audience` now, or together with others after the present snapshot.
+void gather(Self self, const StatusOrder& order, StatusAudience audience) {
+    auto& state = self->state;
+    if (!state.core.busy()) return begin(self, order, std::move(audience));
+    state.next = order;
+    state.next_audience.log |= audience.log;
+    for (auto& asker : audience.askers)
+        state.next_audience.askers.push_back(std::move(asker));
 }
 
 }  // namespace
@@ -66,11 +82,13 @@ StatusActor::behavior_type status(Self self, StatusConfig config) {
     set_common_handlers(self, *config.sink);
     self->state.config = std::move(config);
     return {
-        [self](const ReportStatus& order) {
-            if (self->state.core.busy())
-                self->state.next = order;
-            else
-                begin(self, order);
+        [self](const ReportStatus& report) {
+            gather(self, report.order, StatusAudience{true, {}});
+        },
+        [self](const GatherStatus& request) {
+            auto promise = self->make_response_promise<StatusSnapshot>();
+            gather(self, request.order, StatusAudience{false, {promise}});
+            return promise;
         },
         [self](const TimerDue&) {
             if (self->state.core.overdue(self->clock().now())) finish(self);

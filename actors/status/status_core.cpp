@@ -6,9 +6,10 @@
 
 namespace cmirror {
 
-void StatusCore::begin(std::size_t actors, std::size_t logs, TimePoint now) {
+void StatusCore::begin(const DaemonIdentity& daemon, std::size_t actors, std::size_t logs, TimePoint now) {
     CMIRROR_INVARIANT(!busy());
     snapshot_ = {};
+    snapshot_.daemon = daemon;
     snapshot_.actors.resize(actors);
     snapshot_.logs.resize(logs);
     came_.assign(actors + logs, false);
@@ -37,11 +38,9 @@ bool StatusCore::on_log(std::uint64_t snapshot, std::size_t index, std::variant<
     return place(snapshot_.logs, snapshot, index, std::move(part));
 }
 
-std::vector<std::string> StatusCore::finish() {
-    auto lines = format_status(snapshot_);
-    snapshot_ = {};
+StatusSnapshot StatusCore::finish() {
     outstanding_ = 0;
-    return lines;
+    return std::exchange(snapshot_, {});
 }
 
 }  // namespace cmirror

@@ -8,20 +8,9 @@
 #include <vector>
 
 #include "actors/common/log_line.hpp"
-#include "messages/log_status.hpp"
+#include "messages/status_snapshot.hpp"
 
 namespace cmirror {
-
-/// A part that has not come: why.
-struct PartMissing {
-    std::string reason = "no answer";
-};
-
-struct StatusSnapshot {
-    /// One entry for every actor asked.
-    std::vector<std::variant<PartMissing, ActorStatus>> actors;
-    std::vector<std::variant<PartMissing, LogStatus>> logs;
-};
 
 /// Readable lines, headings and field names as in the field's dump.
 std::vector<std::string> format_status(const StatusSnapshot& snapshot);
@@ -35,7 +24,7 @@ class StatusCore {
     bool busy() const { return outstanding_ > 0; }
 
     /// Begins a snapshot of these parts. Invariant: not busy().
-    void begin(std::size_t actors, std::size_t logs, TimePoint now);
+    void begin(const DaemonIdentity& daemon, std::size_t actors, std::size_t logs, TimePoint now);
 
     /// A part came, or certainly will not come. Parts of an earlier snapshot are ignored. True: it was the last.
     bool on_actor(std::uint64_t snapshot, std::size_t index, std::variant<PartMissing, ActorStatus> part);
@@ -45,8 +34,8 @@ class StatusCore {
 
     /// The number of the snapshot that is gathered.
     std::uint64_t current() const { return current_; }
-    /// Ends the snapshot and gives its lines.
-    std::vector<std::string> finish();
+    /// Ends the snapshot and gives it.
+    StatusSnapshot finish();
 
   private:
     template <class Parts, class Part>

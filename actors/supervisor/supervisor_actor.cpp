@@ -27,6 +27,13 @@ InstanceId instance_of(Self self, const caf::actor_addr& address) {
     return 0;
 }
 
+StatusOrder status_order(Self self, ActorStatus own) {
+    StatusOrder order{.logs = {}, .supervisor = std::move(own)};
+    for (const auto& [instance, log] : self->state.logs)
+        order.logs.push_back(log);
+    return order;
+}
+
 struct CarryOut {
     Self self;
 
@@ -55,14 +62,12 @@ struct CarryOut {
         self->send(self->state.rooms.kernel_gateway, std::move(reply.reply));
     }
     void operator()(SupervisorCore::Report& report) const {
-        ReportStatus order{.logs = {}, .supervisor = std::move(report.own)};
-        for (const auto& [instance, log] : self->state.logs)
-            order.logs.push_back(log);
-        self->send(self->state.rooms.status, std::move(order));
+        self->send(self->state.rooms.status, ReportStatus{status_order(self, std::move(report.own))});
     }
     void operator()(SupervisorCore::Stop&) const {
         auto& state = self->state;
         state.config.watcher->unwatch(state.config.signals->descriptor());
+        if (state.config.manager != nullptr) state.config.manager->stopping();
         self->send(state.rooms.kernel_gateway, Shutdown{});
         self->send(state.rooms.cluster_gateway, Shutdown{});
         if (state.rooms.control_gateway) self->send(state.rooms.control_gateway, Shutdown{});
@@ -70,13 +75,17 @@ struct CarryOut {
         // The logs that have ended and are still leaving their groups end by themselves.
         self->quit();
     }
-    void operator()(LogLine& line) const { self->state.config.sink->write(line.level, line.text); }
+    void operator()(LogLine& line) const { self->state.config.sink->write_about({line.event}, line.level, line.text); }
 };
 
 void carry_out(Self self) {
     auto effects = std::exchange(self->state.effects, {});
     for (auto& effect : effects)
         std::visit(CarryOut{self}, effect);
+    auto& state = self->state;
+    if (state.config.manager == nullptr || state.logs_told == state.logs.size()) return;
+    state.logs_told = state.logs.size();
+    state.config.manager->status(supervisor_status(state.logs_told));
 }
 
 void read_signals(Self self, int descriptor) {
@@ -118,6 +127,7 @@ SupervisorActor::behavior_type supervisor(Self self, SupervisorConfig config) {
     state.core.emplace(config.limits);
     state.config = std::move(config);
     state.rooms = state.config.open_rooms(self);
+    if (state.config.manager != nullptr) state.config.manager->status(supervisor_status(0));
     CMIRROR_INVARIANT(state.rooms.make_log != nullptr);
     self->monitor(state.rooms.kernel_gateway);
     self->monitor(state.rooms.cluster_gateway);
@@ -138,6 +148,10 @@ SupervisorActor::behavior_type supervisor(Self self, SupervisorConfig config) {
             for (const auto& [instance, log] : self->state.logs)
                 self->send(log, gone);
             return ControlReply{{}, self->state.logs.size()};
+        },
+        [self](const StatusRequest&) {
+            const auto& rooms = self->state.rooms;
+            return self->delegate(rooms.status, GatherStatus{status_order(self, self->state.core->status())});
         },
         [self](descriptor_ready_atom, int descriptor) {
             read_signals(self, descriptor);

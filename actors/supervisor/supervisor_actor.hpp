@@ -28,6 +28,8 @@ struct SupervisorConfig {
     SignalSource* signals = nullptr;
     FdWatcher* watcher = nullptr;
     LogSink* sink = nullptr;
+    /// Outlives it, too; null: none is told.
+    ServiceManager* manager = nullptr;
     /// Called once, at the start: gateways and logs need the supervisor's handle.
     std::function<Rooms(SupervisorActor)> open_rooms;
     SupervisorLimits limits;
@@ -41,6 +43,8 @@ struct SupervisorState {
     Rooms rooms;
     /// Every log whose actor is there.
     std::map<InstanceId, MirrorLogActor> logs;
+    /// How many the service manager knows of.
+    std::size_t logs_told = 0;
     SupervisorCore::Effects effects;
 };
 

@@ -174,14 +174,16 @@ void SupervisorCore::on_signal(int signal, Effects& effects) {
     }
     const auto count = active();
     if (count == 0) {
-        effects.emplace_back(LogLine{LogLevel::notice, "stopping: " + std::string(signal_name(signal))});
+        effects.emplace_back(
+            LogLine{LogLevel::notice, "stopping: " + std::string(signal_name(signal)), LogEvent::daemon_stopping});
         effects.emplace_back(Stop{});
         return;
     }
-    effects.emplace_back(
-        LogLine{LogLevel::error, std::string(signal_name(signal)) + " ignored: " + std::to_string(count) +
+    effects.emplace_back(LogLine{LogLevel::error,
+                                 std::string(signal_name(signal)) + " ignored: " + std::to_string(count) +
                                      (count == 1 ? " log is" : " logs are") + " active: " + names_of_active() +
-                                     "; remove the mirrors that use them first"});
+                                     "; remove the mirrors that use them first",
+                                 LogEvent::stop_refused});
 }
 
 void SupervisorCore::remember_destroyed(const Instance& instance) {
@@ -236,6 +238,10 @@ ActorStatus SupervisorCore::status() const {
     add("unknown", unknown_);
     add("late", late_);
     return status;
+}
+
+std::string supervisor_status(std::size_t logs) {
+    return "serves " + (logs == 0 ? std::string("no logs") : std::to_string(logs) + (logs == 1 ? " log" : " logs"));
 }
 
 }  // namespace cmirror

@@ -25,6 +25,9 @@ struct SupervisorLimits {
     std::size_t destroyed_max = 1024;
 };
 
+/// What the service manager is told of a daemon that serves so many logs.
+std::string supervisor_status(std::size_t logs);
+
 class SupervisorCore {
   public:
     /// Spawn a mirror log, monitor it, and send its requests to it: RouteAdded to the kernel gateway.

@@ -18,27 +18,27 @@ class FakeControlSocket final : public ControlSocket {
         : descriptors_(descriptors), descriptor_(descriptors.open()) {}
     ~FakeControlSocket() override { descriptors_.close(descriptor_); }
 
-    void ask(ControlDatagram datagram) {
-        waiting_.push_back(std::move(datagram));
+    void ask(ControlQuestion question) {
+        waiting_.push_back(std::move(question));
         descriptors_.set_readable(descriptor_, true);
     }
     /// To whom, and what.
-    std::vector<std::pair<std::string, std::string>> replies;
+    std::vector<std::pair<AskerId, std::string>> replies;
 
     int descriptor() const override { return descriptor_; }
-    std::optional<ControlDatagram> receive() override {
+    std::optional<ControlQuestion> receive() override {
         if (waiting_.empty()) return std::nullopt;
-        auto datagram = std::move(waiting_.front());
+        auto question = std::move(waiting_.front());
         waiting_.pop_front();
         descriptors_.set_readable(descriptor_, !waiting_.empty());
-        return datagram;
+        return question;
     }
-    void reply(const std::string& to, std::string_view text) override { replies.emplace_back(to, text); }
+    void reply(AskerId asker, std::string text) override { replies.emplace_back(asker, std::move(text)); }
 
   private:
     FakeDescriptors& descriptors_;
     int descriptor_;
-    std::deque<ControlDatagram> waiting_;
+    std::deque<ControlQuestion> waiting_;
 };
 
 }  // namespace cmirror

@@ -1,16 +1,11 @@
-// Where lines go: syslog, a terminal.
+// Where lines go: syslog, the journal, a terminal.
 #pragma once
 
-#include <sys/un.h>
-
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
-#include <mutex>
 #include <string>
-#include <thread>
 
+#include "adapters/log_sink/datagram_writer.hpp"
 #include "adapters/unique_fd.hpp"
 #include "messages/ports.hpp"
 
@@ -18,45 +13,46 @@ namespace cmirror {
 
 /// "error", "warning", "notice", "info" or "debug".
 std::string_view name_of(LogLevel level);
+/// syslog's number for it.
+int priority_of(LogLevel level);
 
-/// Writes to syslog's datagram socket in the form of RFC 3164, facility daemon. syslog(3) blocks while that socket is
-/// full; this does not: a bounded number of lines waits for a thread that does. Lines beyond that are counted, and the
-/// next one that can be sent is followed by one that says how many were lost. May be used by several threads.
+/// Writes to syslog's datagram socket in the form of RFC 3164, facility daemon. syslog(3) may block; this does not: see
+/// DatagramWriter. May be used by several threads.
 class SyslogSink final : public LogSink {
   public:
-    /// Lines that wait at most while the socket is full.
-    static constexpr std::size_t waiting_max = 4096;
+    static constexpr std::size_t waiting_max = DatagramWriter::waiting_max;
 
     explicit SyslogSink(std::string ident = "cmirrord", const std::string& path = "/dev/log");
-    /// Gives waiting lines a second to go out.
-    ~SyslogSink() override;
 
     void write(LogLevel level, std::string_view line) noexcept override;
     /// Lines that were lost so far.
-    std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
+    std::uint64_t lost() const { return writer_.lost(); }
 
   private:
-    enum class Sent : std::uint8_t { done, full, failed };
     std::string datagram_of(LogLevel level, std::string_view line) const;
-    Sent send(const std::string& datagram, int flags) noexcept;
-    void queue(std::string datagram);
-    void send_waiting();
-    void count_lost() noexcept;
-    void tell_lost() noexcept;
 
     std::string ident_;
-    UniqueFd socket_;
-    sockaddr_un address_{};
-    std::atomic<std::uint64_t> lost_{0};
-    std::atomic<std::uint64_t> lost_untold_{0};
-    /// Guards the three below.
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::deque<std::string> waiting_;
-    bool stopping_ = false;
-    /// Started when a line first has to wait.
-    std::thread writer_;
+    DatagramWriter writer_;
 };
+
+/// Writes to systemd's journal in its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL), which keeps fields:
+/// MESSAGE_ID for what a LogEvent names, CMIRROR_UUID for a mirror's log. sd_journal_send(3) may block; this does not.
+class JournalSink final : public LogSink {
+  public:
+    explicit JournalSink(const std::string& path = "/run/systemd/journal/socket");
+
+    void write(LogLevel level, std::string_view line) noexcept override { write_about({}, level, line); }
+    void write_about(const LogSubject& subject, LogLevel level, std::string_view line) noexcept override;
+    std::uint64_t lost() const { return writer_.lost(); }
+
+  private:
+    DatagramWriter writer_;
+};
+
+/// The MESSAGE_ID of lines about this event, 32 hexadecimal digits; empty for `none`.
+std::string_view message_id(LogEvent event);
+/// Whether `descriptor` is connected to the journal: systemd says so in $JOURNAL_STREAM.
+bool in_journal(int descriptor);
 
 /// Writes `HH:MM:SS.mmm level line` to a terminal, pipe or file without ever waiting for it. May be used by several
 /// threads. The process must ignore SIGPIPE: whoever reads the pipe may go away.

@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
+#include <set>
 
 #include "adapters/log_sink/log_sinks.hpp"
 #include "tests/cluster/temporary_folder.hpp"
@@ -67,6 +70,35 @@ TEST_F(SyslogTests, socket_that_stays_full_loses_lines_and_does_not_block) {
     for (int i = 0; i < written - 1; ++i)
         ASSERT_NE(await_line().find("line"), std::string::npos) << i;
     EXPECT_NE(await_line().find("1 lines were lost"), std::string::npos);
+}
+
+TEST_F(SyslogTests, journal_gets_fields) {
+    JournalSink sink{path};
+    sink.write_about({LogEvent::node_lost, "CMIRROR-x"}, LogLevel::notice, "node 3\nis lost");
+    EXPECT_EQ(next_line(), "MESSAGE=node 3 is lost\nPRIORITY=5\nSYSLOG_IDENTIFIER=cmirrord\nMESSAGE_ID=" +
+                               std::string(message_id(LogEvent::node_lost)) + "\nCMIRROR_UUID=CMIRROR-x\n");
+    sink.write(LogLevel::error, "plain");
+    EXPECT_EQ(next_line(), "MESSAGE=plain\nPRIORITY=3\nSYSLOG_IDENTIFIER=cmirrord\n");
+}
+
+TEST_F(SyslogTests, every_event_has_an_id_of_its_own) {
+    std::set<std::string_view> ids;
+    for (auto event = LogEvent::none; event <= LogEvent::states_differ;
+         event = static_cast<LogEvent>(static_cast<int>(event) + 1))
+        ids.insert(message_id(event));
+    EXPECT_EQ(ids.size(), static_cast<std::size_t>(LogEvent::states_differ) + 1);
+    for (const auto id : ids)
+        EXPECT_TRUE(id.empty() || (id.size() == 32 && id.find_first_not_of("0123456789abcdef") == id.npos)) << id;
+}
+
+TEST_F(SyslogTests, journal_is_known_by_the_stream_that_systemd_names) {
+    struct stat status {};
+    ASSERT_EQ(::fstat(socket.get(), &status), 0);
+    ::setenv("JOURNAL_STREAM", (std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino)).c_str(), 1);
+    EXPECT_TRUE(in_journal(socket.get()));
+    EXPECT_FALSE(in_journal(0));
+    ::unsetenv("JOURNAL_STREAM");
+    EXPECT_FALSE(in_journal(socket.get()));
 }
 
 TEST_F(SyslogTests, syslog_that_was_restarted_is_found_again) {

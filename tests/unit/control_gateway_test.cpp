@@ -1,17 +1,23 @@
 // The control socket's requests: their format, who may ask, what is passed on.
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include "actors/control_gateway/control_gateway_actor.hpp"
 #include "adapters/control_socket/fake_control_socket.hpp"
+#include "adapters/control_socket/unix_address.hpp"
 #include "adapters/control_socket/unix_control_socket.hpp"
 #include "messages/wire_control.hpp"
+#include "messages/wire_status.hpp"
 #include "tests/unit/actor_world.hpp"
 
 namespace cmirror {
@@ -20,7 +26,9 @@ namespace {
 constexpr auto good = R"({"version":1,"request":"node-gone","node":3})";
 
 TEST(ControlFormat, request_and_reply_survive) {
-    EXPECT_EQ(unpack_control_request(pack_control_request(NodeGone{7})).value(), ControlRequest{NodeGone{7}});
+    for (const ControlRequest& request :
+         {ControlRequest{NodeGone{7}}, ControlRequest{StatusRequest{}}, ControlRequest{EventsRequest{}}})
+        EXPECT_EQ(unpack_control_request(pack_control_request(request)).value(), request);
     for (const ControlReply& reply : {ControlReply{{}, 4}, ControlReply{"no", 0}})
         EXPECT_EQ(unpack_control_reply(pack_control_reply(reply)).value(), reply);
 }
@@ -41,13 +49,24 @@ SupervisorActor::behavior_type supervisor_probe(SupervisorActor::pointer, std::v
                 gone->push_back(said.node);
                 return ControlReply{{}, 2};
             },
+            [](const StatusRequest&) {
+                StatusSnapshot snapshot;
+                snapshot.daemon.node = 4;
+                return snapshot;
+            },
             [](descriptor_ready_atom, int) {}};
 }
+
+class TwoEvents final : public EventRecorder {
+  public:
+    void answered(const AnsweredRequest&) noexcept override {}
+    std::vector<std::string> recent() const override { return {"first", "second"}; }
+};
 
 struct ControlGatewayTest : testing::Test {
     ControlGatewayTest() {
         supervisor = world.system->spawn(supervisor_probe, &gone);
-        ControlGatewayConfig config{&socket, &world.watcher, &world.sink, supervisor};
+        ControlGatewayConfig config{&socket, &world.watcher, &world.sink, supervisor, &recorder};
         actor = world.system->spawn(control_gateway, std::move(config));
         world.run();
     }
@@ -59,14 +78,16 @@ struct ControlGatewayTest : testing::Test {
     }
     std::string ask(std::string text, std::uint32_t user = 0) {
         socket.replies.clear();
-        socket.ask({std::move(text), user, "asker"});
+        socket.ask({std::move(text), user, 9});
         EXPECT_TRUE(world.watcher.make_readable(socket.descriptor()));
         world.run();
-        return socket.replies.empty() ? "" : socket.replies.at(0).second;
+        if (socket.replies.size() != 1 || socket.replies[0].first != 9) return "";
+        return socket.replies[0].second;
     }
 
     FakeDescriptors descriptors;
     FakeControlSocket socket{descriptors};
+    TwoEvents recorder;
     std::vector<NodeId> gone;
     test::ActorWorld world;
     SupervisorActor supervisor;
@@ -76,6 +97,15 @@ struct ControlGatewayTest : testing::Test {
 TEST_F(ControlGatewayTest, node_that_is_gone_is_passed_on_and_answered) {
     EXPECT_EQ(ask(good), R"({"logs":2,"version":1})");
     EXPECT_EQ(gone, std::vector<NodeId>{3});
+}
+
+TEST_F(ControlGatewayTest, status_is_answered_as_a_whole) {
+    EXPECT_EQ(unpack_status(ask(R"({"version":1,"request":"status"})")).value().daemon.node, 4U);
+}
+
+TEST_F(ControlGatewayTest, events_are_answered_from_memory) {
+    EXPECT_EQ(unpack_events(ask(R"({"version":1,"request":"events"})")).value(),
+              (std::vector<std::string>{"first", "second"}));
 }
 
 TEST_F(ControlGatewayTest, only_root_may_ask) {
@@ -93,25 +123,98 @@ TEST_F(ControlGatewayTest, bad_request_is_answered_and_the_next_one_served) {
 struct ControlSocketTest : testing::Test {
     std::string path = std::filesystem::temp_directory_path() / ("control_test." + std::to_string(::getpid()));
     ~ControlSocketTest() override { std::filesystem::remove(path); }
+
+    /// Serves the socket until `done` says so.
+    template <class Done>
+    static void serve(UnixControlSocket& socket, const std::function<std::string(const ControlQuestion&)>& answer,
+                      Done done) {
+        while (!done()) {
+            pollfd entry{socket.descriptor(), POLLIN, 0};
+            ::poll(&entry, 1, 20);
+            if (const auto question = socket.receive()) socket.reply(question->asker, answer(*question));
+        }
+    }
+    UniqueFd connect() const {
+        UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM, 0)};
+        const auto address = unix_address(path);
+        EXPECT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address), 0);
+        return socket;
+    }
 };
 
-TEST_F(ControlSocketTest, request_comes_with_its_user_and_the_reply_reaches_who_asked) {
+TEST_F(ControlSocketTest, question_comes_with_its_user_and_the_reply_reaches_who_asked) {
     auto socket = UnixControlSocket::open(path);
     ASSERT_TRUE(socket) << socket.error();
     struct stat status {};
     ASSERT_EQ(::stat(path.c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777U, 0600U);
+    // Far more than a socket's buffer takes.
+    const std::string long_answer(5'000'000, 'x');
+    std::atomic<bool> ended = false;
     Result<std::string, std::string> answer;
-    std::thread asker([&] { answer = ask_control_socket(path, "question", 10'000); });
-    std::optional<ControlDatagram> datagram;
-    while (!datagram)
-        datagram = (*socket)->receive();
-    EXPECT_EQ(datagram->text, "question");
-    EXPECT_EQ(datagram->user, ::geteuid());
-    (*socket)->reply(datagram->reply_to, "answer");
+    std::thread asker([&] {
+        answer = ask_control_socket(path, "question", 30'000);
+        ended = true;
+    });
+    serve(
+        **socket,
+        [&](const ControlQuestion& question) {
+            EXPECT_EQ(question.text, "question");
+            EXPECT_EQ(question.user, ::geteuid());
+            return long_answer;
+        },
+        [&] { return ended.load(); });
+    asker.join();
+    EXPECT_EQ(answer.value(), long_answer);
+    EXPECT_EQ((*socket)->connections(), 0U);
+}
+
+TEST_F(ControlSocketTest, one_that_does_not_read_keeps_nobody_waiting) {
+    auto socket = UnixControlSocket::open(path).value();
+    const UniqueFd lazy = connect();
+    ASSERT_EQ(::send(lazy.get(), "a\n", 2, 0), 2);
+    std::atomic<bool> ended = false;
+    Result<std::string, std::string> answer;
+    std::thread asker([&] {
+        answer = ask_control_socket(path, "b", 30'000);
+        ended = true;
+    });
+    serve(
+        *socket,
+        [](const ControlQuestion& question) {
+            return question.text == "a" ? std::string(5'000'000, 'x') : std::string("answer");
+        },
+        [&] { return ended.load(); });
     asker.join();
     EXPECT_EQ(answer.value(), "answer");
-    EXPECT_FALSE((*socket)->receive());
+    EXPECT_EQ(socket->connections(), 1U);
+}
+
+TEST_F(ControlSocketTest, silent_ones_give_way_and_those_that_go_are_forgotten) {
+    auto socket = UnixControlSocket::open(path).value();
+    std::vector<UniqueFd> silent;
+    for (std::size_t i = 0; i < UnixControlSocket::connections_max + 3; ++i) {
+        silent.push_back(connect());
+        socket->receive();
+    }
+    EXPECT_EQ(socket->connections(), UnixControlSocket::connections_max);
+    silent.clear();
+    for (std::size_t i = 0; i < 2 * UnixControlSocket::connections_max; ++i)
+        socket->receive();
+    EXPECT_EQ(socket->connections(), 0U);
+}
+
+TEST_F(ControlSocketTest, question_without_end_is_cut) {
+    auto socket = UnixControlSocket::open(path).value();
+    const UniqueFd asker = connect();
+    const std::string endless(3 * control_request_max, 'x');
+    ASSERT_EQ(::send(asker.get(), endless.data(), endless.size(), 0), static_cast<ssize_t>(endless.size()));
+    std::optional<ControlQuestion> question;
+    for (int turn = 0; turn < 10 && !question; ++turn)
+        question = socket->receive();
+    ASSERT_TRUE(question);
+    EXPECT_EQ(question->text.size(), control_request_max);
+    EXPECT_FALSE(socket->receive());
 }
 
 TEST_F(ControlSocketTest, nobody_listens) {

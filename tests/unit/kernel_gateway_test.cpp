@@ -111,6 +111,23 @@ TEST_F(KernelGatewayCoreTest, what_is_no_request_is_counted) {
     EXPECT_EQ(lines.size(), 3U);
 }
 
+TEST_F(KernelGatewayCoreTest, times_run_from_the_first_request_to_the_reply) {
+    const auto reply = [](std::uint32_t seq) {
+        return KernelReply{.seq = seq, .type = RequestType::flush, .luid = 1, .payload = {}};
+    };
+    core.on_request(request(RequestType::flush, 1, 7), now);
+    core.on_request(request(RequestType::flush, 1, 8), now + 1ms);
+    core.on_request(request(RequestType::flush, 1, 7), now + 2ms);
+    EXPECT_EQ(core.on_reply(reply(7), now + 5ms), 5ms);
+    EXPECT_EQ(core.on_reply(reply(8), now + 3ms), 2ms);
+    EXPECT_EQ(core.on_reply(reply(7), now + 9ms), std::nullopt);
+    const auto times = core.status().times;
+    ASSERT_EQ(times.size(), 1U);
+    EXPECT_EQ(times[0].first, "FLUSH");
+    EXPECT_EQ(times[0].second.count(), 2U);
+    EXPECT_EQ(times[0].second.sum_ns, 7'000'000U);
+}
+
 TEST_F(KernelGatewayCoreTest, replies_that_cannot_be_sent_are_counted) {
     core.on_sent(0, now, lines);
     core.on_sent(EAGAIN, now, lines);
@@ -146,7 +163,8 @@ class QueuedSocket final : public KernelSocket {
 
 SupervisorActor::behavior_type supervisor_probe(SupervisorActor::pointer, std::vector<KernelRequest>* seen) {
     return {[seen](const KernelRequest& asked) { seen->push_back(asked); }, [](const LogEnded&) {},
-            [](const NodeGone&) { return ControlReply{}; }, [](descriptor_ready_atom, int) {}};
+            [](const NodeGone&) { return ControlReply{}; }, [](const StatusRequest&) { return StatusSnapshot{}; },
+            [](descriptor_ready_atom, int) {}};
 }
 
 MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer, std::vector<KernelRequest>* seen) {
@@ -165,15 +183,23 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer, std::vector<Ker
             [](const StatusQuery&) { return LogStatus{}; }};
 }
 
+class Recorder final : public EventRecorder {
+  public:
+    void answered(const AnsweredRequest& made) noexcept override { answers.push_back(made); }
+    std::vector<std::string> recent() const override { return {}; }
+    std::vector<AnsweredRequest> answers;
+};
+
 class KernelGatewayShellTest : public testing::Test {
   protected:
     KernelGatewayShellTest() {
         supervisor = world.system->spawn(supervisor_probe, &to_supervisor);
         log = world.system->spawn(log_probe, &to_log);
-        actor = world.system->spawn(
-            kernel_gateway,
-            KernelGatewayConfig{
-                .socket = &socket, .watcher = &world.watcher, .sink = &world.sink, .supervisor = supervisor});
+        actor = world.system->spawn(kernel_gateway, KernelGatewayConfig{.socket = &socket,
+                                                                        .watcher = &world.watcher,
+                                                                        .sink = &world.sink,
+                                                                        .supervisor = supervisor,
+                                                                        .recorder = &recorder});
         world.run();
     }
     ~KernelGatewayShellTest() override {
@@ -195,6 +221,7 @@ class KernelGatewayShellTest : public testing::Test {
         world.run();
     }
 
+    Recorder recorder;
     QueuedSocket socket;
     std::vector<KernelRequest> to_supervisor;
     std::vector<KernelRequest> to_log;
@@ -214,6 +241,17 @@ TEST_F(KernelGatewayShellTest, routes_follow_the_supervisor) {
     receive(request(RequestType::flush, 1));
     EXPECT_EQ(to_log.size(), 1U);
     EXPECT_EQ(to_supervisor.size(), 2U);
+}
+
+TEST_F(KernelGatewayShellTest, answers_are_recorded) {
+    send(RouteAdded{uuid("log"), 1, log});
+    receive(request(RequestType::flush, 1, 3));
+    world.pass(2ms);
+    send(KernelReply{.seq = 3, .type = RequestType::flush, .luid = 1, .error = -EIO, .payload = {}});
+    ASSERT_EQ(recorder.answers.size(), 1U);
+    EXPECT_EQ(recorder.answers[0].seq, 3U);
+    EXPECT_EQ(recorder.answers[0].error, -EIO);
+    EXPECT_EQ(recorder.answers[0].took, 2ms);
 }
 
 TEST_F(KernelGatewayShellTest, a_burst_is_received_one_a_turn_and_in_order) {

@@ -48,6 +48,30 @@ TEST_F(Kept, file_waits_for_the_ring_to_be_known) {
     EXPECT_EQ(integer(call(R::get_sync_count)), 70U);
 }
 
+// The kernel's request behind that RESUME has failed: an IN_SYNC counts as 0, and a write reaches the primary leg
+// alone.
+TEST_F(Kept, file_is_not_believed_when_the_resume_of_a_reconnect_was_lost_with_its_daemon) {
+    cluster->start(1);
+    recover_all();
+    cluster->kill(1);
+    cluster->revive(1, false);
+    call(R::ctr, ConstructorText{core_log, true});
+    restart_daemon();
+    EXPECT_TRUE(state().marks().has_everything(owner()));
+}
+
+TEST_F(Kept, file_outlives_a_daemon_that_dies_before_it_has_the_state) {
+    cluster->start(1);
+    recover_all();
+    cluster->kill(1);
+    cluster->views_come_late = true;
+    cluster->restart(1, false);
+    cluster->views_come_late = false;
+    restart_daemon();
+    EXPECT_EQ(integer(call(R::get_sync_count)), 70U);
+    EXPECT_EQ(state().marks().count(), 0U);
+}
+
 TEST_F(Kept, mark_is_in_the_file_before_it_is_answered) {
     cluster->start(1);
     recover_all();

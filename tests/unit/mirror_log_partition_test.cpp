@@ -109,6 +109,19 @@ TEST_F(Partition, side_that_changes_during_a_merge_is_the_side_that_is_left) {
     expect_equal({1, 2, 3});
 }
 
+TEST_F(Partition, member_that_leaves_and_joins_during_a_merge_has_nothing_to_say_in_it) {
+    cluster->partition({3});
+    for (const NodeId id : {1U, 2U, 3U})
+        cluster->drop_next[id] = 1;
+    cluster->heal();
+    for (const R type : {R::presuspend, R::postsuspend, R::resume})
+        cluster->ask(3, type);
+    cluster->advance(20s);
+    for (const NodeId id : {1U, 2U, 3U})
+        EXPECT_TRUE(node(id).core->status().quorate) << id;
+    expect_equal({1, 2, 3});
+}
+
 TEST_F(Partition, node_that_leaves_while_its_side_loses_the_merge_is_suspended) {
     cluster->partition({3});
     call(3, R::presuspend);

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -111,7 +112,7 @@ TEST(StatusFormatTest, a_missing_part_is_named) {
 
 TEST(StatusCoreTest, the_last_part_completes_the_snapshot) {
     StatusCore core;
-    core.begin(1, 2, TimePoint{});
+    core.begin({}, 1, 2, TimePoint{});
     EXPECT_FALSE(core.on_log(1, 1, example()));
     EXPECT_FALSE(core.on_actor(1, 0, ActorStatus{}));
     EXPECT_FALSE(core.on_log(1, 1, example()));  // the same part again
@@ -120,9 +121,9 @@ TEST(StatusCoreTest, the_last_part_completes_the_snapshot) {
 
 TEST(StatusCoreTest, parts_of_an_earlier_snapshot_are_ignored) {
     StatusCore core;
-    core.begin(0, 1, TimePoint{});
+    core.begin({}, 0, 1, TimePoint{});
     core.finish();
-    core.begin(0, 1, TimePoint{});
+    core.begin({}, 0, 1, TimePoint{});
     EXPECT_FALSE(core.on_log(1, 0, example()));
     EXPECT_TRUE(core.busy());
     EXPECT_TRUE(core.on_log(2, 0, example()));
@@ -131,7 +132,7 @@ TEST(StatusCoreTest, parts_of_an_earlier_snapshot_are_ignored) {
 TEST(StatusCoreTest, is_overdue_at_its_deadline_only) {
     StatusCore core;
     EXPECT_FALSE(core.overdue(TimePoint{} + 1h));
-    core.begin(0, 1, TimePoint{});
+    core.begin({}, 0, 1, TimePoint{});
     EXPECT_FALSE(core.overdue(TimePoint{} + StatusCore::patience - 1ns));
     EXPECT_TRUE(core.overdue(TimePoint{} + StatusCore::patience));
 }
@@ -193,12 +194,13 @@ class StatusShellTest : public testing::Test {
     StatusShellTest() {
         kernel = world.system->spawn(gateway_probe, 0);
         cluster = world.system->spawn(cluster_probe, 0);
-        actor = world.system->spawn(status, StatusConfig{&world.sink, kernel, cluster});
+        actor = world.system->spawn(status, StatusConfig{&world.sink, kernel, cluster, {"1.2.3", 7}});
         log = world.system->spawn(log_probe, false);
         silent = world.system->spawn(log_probe, true);
         world.run();
     }
     ~StatusShellTest() override {
+        world.end(asker);
         caf::anon_send(actor, Shutdown{});
         world.run();
         actor = nullptr;
@@ -209,7 +211,15 @@ class StatusShellTest : public testing::Test {
         world.pass(10s);
     }
     void report(std::vector<MirrorLogActor> logs) {
-        caf::anon_send(actor, ReportStatus{std::move(logs), ActorStatus{"SUPERVISOR", {}}});
+        caf::anon_send(actor, ReportStatus{{std::move(logs), ActorStatus{"SUPERVISOR", {}}}});
+        world.run();
+    }
+    /// Asks for a snapshot; it is in `answers` when it came.
+    void gather(std::vector<MirrorLogActor> logs) {
+        asker = world.system->spawn([this, logs = std::move(logs)](caf::event_based_actor* self) {
+            self->request(actor, caf::infinite, GatherStatus{{logs, ActorStatus{"SUPERVISOR", {}}}})
+                .then([this](const StatusSnapshot& snapshot) { answers.push_back(snapshot); });
+        });
         world.run();
     }
     std::size_t snapshots() const {
@@ -225,6 +235,8 @@ class StatusShellTest : public testing::Test {
     StatusActor actor;
     MirrorLogActor log;
     MirrorLogActor silent;
+    caf::actor asker;
+    std::vector<StatusSnapshot> answers;
 };
 
 TEST_F(StatusShellTest, every_actor_contributes) {
@@ -256,6 +268,24 @@ TEST_F(StatusShellTest, requests_that_overlap_are_merged_into_one_more) {
     report({log});
     report({log});
     world.pass(StatusCore::patience);
+    EXPECT_EQ(snapshots(), 2U);
+}
+
+TEST_F(StatusShellTest, a_snapshot_that_was_asked_for_is_answered_and_not_logged) {
+    gather({log});
+    ASSERT_EQ(answers.size(), 1U);
+    EXPECT_EQ(answers[0].daemon, (DaemonIdentity{"1.2.3", 7}));
+    EXPECT_EQ(std::get<LogStatus>(answers[0].logs.at(0)), example());
+    EXPECT_TRUE(world.sink.lines.empty());
+}
+
+TEST_F(StatusShellTest, who_asks_meanwhile_gets_the_next_snapshot) {
+    report({silent});
+    gather({log});
+    report({log});
+    EXPECT_TRUE(answers.empty());
+    world.pass(StatusCore::patience);
+    EXPECT_EQ(answers.size(), 1U);
     EXPECT_EQ(snapshots(), 2U);
 }
 

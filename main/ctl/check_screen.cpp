@@ -1,0 +1,88 @@
+#include "main/ctl/check_screen.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "main/ctl/health.hpp"
+#include "main/ctl/text.hpp"
+#include "messages/wire_control.hpp"
+
+namespace cmirror::ctl {
+namespace {
+
+using Findings = std::vector<Finding>;
+
+void add(Findings& findings, bool good, const std::string& what, const std::string& advice) {
+    findings.push_back({good, what, good ? "" : advice});
+}
+
+void add_members(Findings& findings, const StatusSnapshot& snapshot) {
+    for (const auto& part : snapshot.logs) {
+        const auto* log = std::get_if<LogStatus>(&part);
+        if (log == nullptr) {
+            add(findings, false, "a log does not answer", "look at \"journalctl -u lvm2-cmirrord\"");
+            continue;
+        }
+        std::string old;
+        for (const auto& member : log->members)
+            if (member.legacy) old += (old.empty() ? "" : ", ") + std::to_string(member.id.node);
+        add(findings, old.empty(),
+            "log " + std::string(log->uuid.text()) + ": " +
+                (old.empty() ? "all " + std::to_string(log->members.size()) + " members speak this daemon's language"
+                             : "node " + old + " runs an older cmirrord"),
+            "it works, but slowly: install this cmirrord there as well");
+    }
+}
+
+void add_daemon(Findings& findings, const Result<StatusSnapshot, std::string>& daemon, const std::string& own_version) {
+    if (!daemon) return add(findings, false, "cmirrord does not answer", daemon.error());
+    add(findings, daemon->daemon.version == own_version, "cmirrord runs, version " + daemon->daemon.version,
+        "cmirrorctl has version " + own_version +
+            ": the daemon is of before an upgrade; \"systemctl kill -s KILL lvm2-cmirrord\" starts the new one");
+    add(findings, field_of(*daemon, "cluster", "connected") == "YES", "cmirrord is connected to corosync",
+        "look at \"systemctl status corosync\"");
+    add(findings, field_of(*daemon, "cluster", "quorum") == "YES", "the cluster has quorum",
+        "look at \"corosync-quorumtool\"");
+    add_members(findings, *daemon);
+}
+
+}  // namespace
+
+Findings findings_of(const SystemFacts& facts, const Result<StatusSnapshot, std::string>& daemon,
+                     const std::string& own_version) {
+    Findings findings;
+    add(findings, facts.root, "runs as root", "use sudo");
+    add(findings, facts.connector, "kernel " + facts.kernel + " has the netlink connector",
+        "boot a kernel with CONFIG_CONNECTOR, as Debian's are");
+    add(findings, facts.dm_mirror, "kernel module dm-mirror",
+        "install the kernel's modules, then \"modprobe dm-mirror\"");
+    add(findings, facts.dm_log_userspace, "kernel module dm-log-userspace",
+        "install the kernel's modules, then \"modprobe dm-log-userspace\"");
+    add(findings, facts.corosync, "corosync runs",
+        "set up /etc/corosync/corosync.conf, then \"systemctl start corosync\"");
+    add_daemon(findings, daemon, own_version);
+    return findings;
+}
+
+std::string check_screen(const Findings& findings, bool colour) {
+    std::string text;
+    for (const auto& finding : findings) {
+        text += (finding.good ? paint("ok   ", Colour::green, colour) : paint("FAIL ", Colour::red, colour)) +
+                finding.what + "\n";
+        if (!finding.good) text += "     -> " + finding.advice + "\n";
+    }
+    const auto bad = std::count_if(findings.begin(), findings.end(), [](const auto& finding) { return !finding.good; });
+    return text + (bad == 0 ? "everything is set up\n"
+                            : std::to_string(bad) + (bad == 1 ? " thing is" : " things are") + " to be mended\n");
+}
+
+std::string check_document(const Findings& findings) {
+    nlohmann::ordered_json json{{"version", control_version}};
+    json["healthy"] = std::all_of(findings.begin(), findings.end(), [](const auto& finding) { return finding.good; });
+    auto& list = json["findings"] = nlohmann::ordered_json::array();
+    for (const auto& finding : findings)
+        list.push_back({{"good", finding.good}, {"what", finding.what}, {"advice", finding.advice}});
+    return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace cmirror::ctl

@@ -1,0 +1,44 @@
+// What systemd is told, on a socket as it makes one.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+
+#include "adapters/service_manager/systemd_manager.hpp"
+#include "adapters/unique_fd.hpp"
+#include "tests/cluster/temporary_folder.hpp"
+
+namespace cmirror {
+namespace {
+
+TEST(SystemdManager, tells_its_state_to_the_socket_that_systemd_names) {
+    const Folder folder;
+    const auto path = folder.path + "/notify";
+    const UniqueFd socket{::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    const auto next = [&socket] {
+        std::array<char, 256> buffer;
+        const auto size = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
+        return size < 0 ? std::string{} : std::string(buffer.data(), static_cast<std::size_t>(size));
+    };
+    SystemdManager manager;
+    manager.ready();
+    ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
+    manager.ready();
+    manager.status("serves 2 logs");
+    manager.stopping();
+    ::unsetenv("NOTIFY_SOCKET");
+    EXPECT_EQ(next(), "READY=1");
+    EXPECT_EQ(next(), "STATUS=serves 2 logs");
+    EXPECT_EQ(next(), "STOPPING=1\nSTATUS=stopping");
+    EXPECT_EQ(next(), "");
+}
+
+}  // namespace
+}  // namespace cmirror
