@@ -48,7 +48,8 @@ TEST_F(Kept, file_waits_for_the_ring_to_be_known) {
     EXPECT_EQ(integer(call(R::get_sync_count)), 70U);
 }
 
-// The kernel's request behind that RESUME has failed: an IN_SYNC counts as 0, and a write reaches the primary leg alone.
+// The kernel's request behind that RESUME has failed: an IN_SYNC counts as 0, and a write reaches the primary leg
+// alone.
 TEST_F(Kept, file_is_not_believed_when_the_resume_of_a_reconnect_was_lost_with_its_daemon) {
     cluster->start(1);
     recover_all();
