@@ -33,8 +33,8 @@ struct KeptIdentity {
 struct KeptStanding {
     /// The kernel is past PRESUSPEND.
     bool presuspended = false;
-    /// The kernel was reconnecting and had not sent its RESUME: should that be lost with the daemon, the kernel's
-    /// request behind it has failed, and it may have written a region to the primary leg alone (spec/kernel.md).
+    /// The kernel was reconnecting and its RESUME was not answered: should that be lost with the daemon, the request
+    /// behind it has failed, and the kernel may have written a region to the primary leg alone (spec/kernel.md).
     bool reconnecting = false;
     /// The region that the kernel was given to recover and has not reported on.
     std::optional<RegionNumber> copying;

@@ -59,9 +59,12 @@ void MirrorLogCore::request(const KernelRequest& request, Instant now, Effects& 
 
 void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& effects) {
     notice_use(request, now, effects);
-    if (request.type == RequestType::resume) resume_awaited_ = false;
     switch (action_for(life_, request.type)) {
         case Action::wait:
+            if (request.type == RequestType::resume && life_ == LifeState::joining && reconnect_resumes_) {
+                reconnect_resumes_ = false;
+                return reply(request, {}, effects);
+            }
             if (waiting_.size() == waiting_max) waiting_.erase(waiting_.begin());
             waiting_.push_back(request);
             return;
@@ -71,7 +74,7 @@ void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& 
         case Action::serve:
             return serve(request, now, effects);
         case Action::construct:
-            if (std::get<ConstructorText>(request.payload).reconnect) reconnect_resumes_ = resume_awaited_ = true;
+            if (std::get<ConstructorText>(request.payload).reconnect) reconnect_resumes_ = resume_unanswered_ = true;
             return answer_construct(request, effects);
         case Action::join:
         case Action::resume_again:
@@ -113,7 +116,7 @@ void MirrorLogCore::construct(const KernelRequest& request, Effects& effects) {
     constructed_ = true;
     args_ = *parsed;
     reconnected_ = text.reconnect;
-    reconnect_resumes_ = resume_awaited_ = text.reconnect;
+    reconnect_resumes_ = resume_unanswered_ = text.reconnect;
     hint_ = HintTracker(args_.region_count);
     take_kept(effects);
     if (args_.disk_log) {

@@ -255,8 +255,8 @@ class MirrorLogCore {
     bool reconnect_resumes_ = false;
     /// One was, since the last suspend began.
     bool resume_ignored_ = false;
-    /// A reconnect's CTR was answered, and no RESUME came since.
-    bool resume_awaited_ = false;
+    /// A reconnect's CTR was answered, and no RESUME since.
+    bool resume_unanswered_ = false;
     /// The kernel has shown that it has resumed this instance.
     bool in_use_ = false;
     /// The kernel stopped recovery and has not resumed since.

@@ -1,4 +1,5 @@
 // The state file: what is kept for a successor, and what an earlier daemon left (design.md, rule 10).
+#include <algorithm>
 #include <bit>
 
 #include "actors/mirror_log/mirror_log_core.hpp"
@@ -53,17 +54,22 @@ std::uint64_t MirrorLogCore::alone_in_ring() const {
 
 /// To be called at the end of every event, so that what it acknowledges comes behind what it keeps.
 void MirrorLogCore::keep(Effects& effects) {
+    const auto answers_resume = [](const Effect& effect) {
+        const auto* answer = std::get_if<KernelReply>(&effect);
+        return answer != nullptr && answer->type == RequestType::resume;
+    };
+    if (resume_unanswered_ && std::any_of(effects.begin(), effects.end(), answers_resume)) resume_unanswered_ = false;
     const std::set<std::uint64_t> changed = state_ ? state_->take_changed_lines() : std::set<std::uint64_t>{};
     if (!keeper_.begun() || life_ == LifeState::opening) return;
     // What was kept is still all there is until the group has taken it in.
     if (kept_ && !valid_) {
-        kept_->standing.reconnecting = resume_awaited_;
+        kept_->standing.reconnecting = resume_unanswered_;
         auto effect = keeper_.take(kept_->standing, {}, kept_->in_sync, kept_->reached);
         if (effect) effects.insert(effects.begin(), std::move(*effect));
         return;
     }
     if (life_ == LifeState::pending) return;
-    const KeptStanding standing{past_presuspend_, resume_awaited_, recovery_.current(), alone_in_ring()};
+    const KeptStanding standing{past_presuspend_, resume_unanswered_, recovery_.current(), alone_in_ring()};
     const bool alone = standing.ring != 0;
     auto effect = keeper_.take(standing, changed, alone ? state_->sync().raw() : std::span<const std::uint64_t>{},
                                alone ? state_->reached().raw() : std::span<const std::uint64_t>{});

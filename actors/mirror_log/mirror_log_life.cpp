@@ -34,7 +34,12 @@ void MirrorLogCore::resume(const KernelRequest& request, Instant now, Effects& e
         reply(request, {}, effects);
         return resume_again(now, effects);
     }
-    resume_requests_.push_back(request);
+    // The kernel of a reconnect is not suspended: what follows waits for the group by itself, and a RESUME that is lost
+    // with its daemon would fail it.
+    if (reconnect_resumes_)
+        reply(request, {}, effects);
+    else
+        resume_requests_.push_back(request);
     start_joining(!reconnect_resumes_, effects);
 }
 

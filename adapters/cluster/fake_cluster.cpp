@@ -93,10 +93,12 @@ ClusterCall FakeCluster::accept(Item item) {
     CMIRROR_INVARIANT(node.up);
     if (node.try_again > 0) {
         --node.try_again;
+        ++tally_.try_again;
         return ClusterCall::try_again;
     }
     if (item.kind == Item::Kind::message && node.vanishing > 0) {
         --node.vanishing;
+        ++tally_.vanished;
         return ClusterCall::done;
     }
     node.unordered.push_back(std::move(item));
@@ -136,6 +138,10 @@ void FakeCluster::tell_change(NodeId id, const Uuid& group, const std::vector<Me
                               const std::vector<MemberChange>& joined) {
     auto& node = node_of(id);
     const auto& members = node.views[group];
+    for (const auto* changes : {&left, &joined})
+        for (const auto& change : *changes)
+            ++tally_.reasons[change.reason];
+    if (left.size() + joined.size() > 1) ++tally_.several_entries;
     const auto concerns = [&](MemberId self) {
         for (const auto& change : left)
             if (change.member == self) return true;

@@ -83,6 +83,21 @@ class FakeCluster {
     std::vector<MemberId> members_at(NodeId node, const Uuid& group) const;
     /// Messages (not joins and leaves) that were ordered so far.
     std::uint64_t messages_ordered() const { return messages_ordered_; }
+    /// How often what happened: so that a simulation knows what it has tried.
+    struct Tally {
+        /// Membership changes told, by the reason of each of their entries.
+        std::map<ChangeReason, std::uint64_t> reasons;
+        /// Changes told with more than one entry.
+        std::uint64_t several_entries = 0;
+        std::uint64_t try_again = 0;
+        /// Accepted and never sent.
+        std::uint64_t vanished = 0;
+        /// Ordered, and lost to a part of the ring as it broke (next_change_loses()).
+        std::uint64_t lost_at_change = 0;
+        /// Not ordered yet as their sender's node was lost.
+        std::uint64_t lost_with_sender = 0;
+    };
+    const Tally& tally() const { return tally_; }
 
   private:
     friend class FakeGroupConnection;
@@ -143,6 +158,7 @@ class FakeCluster {
     std::size_t lost_at_change_ = 0;
     std::optional<bool> forced_quorum_;
     std::uint64_t messages_ordered_ = 0;
+    Tally tally_;
 };
 
 }  // namespace cmirror

@@ -23,6 +23,7 @@ void FakeCluster::lose_nodes(const std::set<NodeId>& ids) {
         auto& node = node_of(id);
         node.ring = 0;
         node.delivered = 0;
+        tally_.lost_with_sender += node.unordered.size();
         node.unordered.clear();
         node.views.clear();
         for (auto* connection : node.groups)
@@ -142,7 +143,10 @@ void FakeCluster::finish_ring(const Ring& ring, const std::set<NodeId>& part) {
     for (const auto id : part) {
         auto& node = node_of(id);
         for (auto index = node.delivered; index < end; ++index)
-            if (!lost.contains(index)) deliver(id, ring.order[index - ring.trimmed]);
+            if (!lost.contains(index))
+                deliver(id, ring.order[index - ring.trimmed]);
+            else
+                ++tally_.lost_at_change;
         node.delivered = end;
     }
 }

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "messages/kernel_request.hpp"
+#include "messages/wire_kernel.hpp"
 #include "tests/sim/kernel.hpp"
 #include "tests/sim/mirror_target.hpp"
 
@@ -21,6 +23,10 @@ class Checker {
     virtual ~Checker() = default;
 
     virtual std::string_view name() const = 0;
+    /// The daemon got the request, `copies` times, and may answer as often. `room`: bytes that a payload may have.
+    virtual void asked(Node&, const KernelRequest&, unsigned /*copies*/, std::size_t /*room*/) {}
+    /// The daemon sent this to its kernel, whatever the kernel makes of it.
+    virtual void replied(Node&, const UnpackedKernelReply&) {}
     /// The daemon answered; the kernel does not know it yet.
     virtual void answered(Node&, const KernelRequest&, const Answer&) {}
     /// A write is on its way to all legs, or to the primary leg alone.
@@ -34,6 +40,8 @@ class Checker {
     virtual void at_rest() {}
     /// A second has passed.
     virtual void every_second() {}
+    /// After the last fault: why the run cannot end yet; empty if everything is well.
+    virtual std::string unfinished() { return {}; }
 
   protected:
     void violated(NodeId node, const std::string& text);

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <random>
+#include <sstream>
 
 namespace cmirror::sim {
 
@@ -49,6 +52,8 @@ bool take(CommandLine& command, std::string_view option, std::string_view value)
         const auto number = number_of<double>(value);
         if (!number || !(*number > 0)) return false;
         batch.seconds_max = *number;
+    } else if (option == "--kept") {
+        command.kept = value;
     } else {
         if (!is_fault(value)) return false;
         (option == "--only" ? batch.run.only : batch.run.without).emplace_back(value);
@@ -70,10 +75,13 @@ std::string_view usage() {
            "  --minutes M      simulated minutes with load and faults (1)\n"
            "  --trace          tell the whole story\n"
            "  --calm           nothing goes wrong\n"
+           "  --legacy         the field's daemon runs on some of the nodes (2 at least); they are updated at the end\n"
            "  --only FAULT     this kind of fault, in every run, and no others; may be repeated\n"
            "  --without FAULT  not this kind; may be repeated\n"
            "  --repeat N       run every Nth seed twice: both must end alike\n"
            "  --counters       fail if a fault or a rare path never happened\n"
+           "  --kept FILE      run the command lines of the file, each twice; both must end alike\n"
+           "  --keep-going     one line for each seed that fails, and go on\n"
            "  --seconds T      stop after T seconds of real time\n"
            "  --help           print this\n"
            "\n"
@@ -85,14 +93,18 @@ Result<CommandLine, std::string> parse_command_line(std::span<const char* const>
     bool seeded = false;
     for (std::size_t i = 0; i < arguments.size(); ++i) {
         const std::string_view argument = arguments[i];
-        constexpr std::array<std::string_view, 8> with_value{"--seed",   "--seeds", "--nodes",   "--minutes",
-                                                             "--repeat", "--only",  "--without", "--seconds"};
+        constexpr std::array<std::string_view, 9> with_value{"--kept",   "--seed", "--seeds",   "--nodes",  "--minutes",
+                                                             "--repeat", "--only", "--without", "--seconds"};
         if (argument == "--help" || argument == "-h") {
             command.help = true;
         } else if (argument == "--trace") {
             command.trace = true;
         } else if (argument == "--calm") {
             command.batch.run.calm = true;
+        } else if (argument == "--legacy") {
+            command.batch.run.legacy = true;
+        } else if (argument == "--keep-going") {
+            command.batch.keep_going = true;
         } else if (argument == "--counters") {
             command.batch.require_counters = true;
         } else if (std::find(with_value.begin(), with_value.end(), argument) == with_value.end()) {
@@ -105,6 +117,8 @@ Result<CommandLine, std::string> parse_command_line(std::span<const char* const>
             seeded = seeded || argument == "--seed";
         }
     }
+    if (command.batch.run.legacy && command.batch.run.nodes < 2)
+        return Failure<std::string>("--legacy needs two nodes");
     if (!seeded) {
         std::random_device source;
         command.batch.first_seed = (std::uint64_t{source()} << 16U) ^ source();
@@ -112,10 +126,39 @@ Result<CommandLine, std::string> parse_command_line(std::span<const char* const>
     return command;
 }
 
+namespace {
+
+/// The runs of a file of command lines; `#` starts a comment.
+Result<std::vector<Options>, std::string> read_kept(const std::string& path) {
+    std::ifstream file(path);
+    if (!file) return Failure<std::string>("cannot read " + path);
+    std::vector<Options> kept;
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream words(line.substr(0, line.find('#')));
+        const std::vector<std::string> list{std::istream_iterator<std::string>(words), {}};
+        if (list.empty()) continue;
+        std::vector<const char*> arguments;
+        for (const std::string& word : list)
+            arguments.push_back(word.c_str());
+        const auto command = parse_command_line(arguments);
+        if (!command) return Failure<std::string>(path + ": \"" + line + "\": " + command.error());
+        kept.push_back(command->batch.run);
+        kept.back().seed = command->batch.first_seed;
+    }
+    return kept;
+}
+
+}  // namespace
+
 int run_command(const CommandLine& command) {
     if (command.help) {
         std::fputs(usage().data(), stdout);
         return 0;
+    }
+    if (!command.kept.empty()) {
+        const auto kept = read_kept(command.kept);
+        if (!kept) std::fprintf(stderr, "cmirror-sim: %s\n", kept.error().c_str());
+        return !kept ? 2 : run_kept(*kept) ? 0 : 1;
     }
     const BatchOptions& batch = command.batch;
     std::printf("first seed %llu, %u nodes\n", static_cast<unsigned long long>(batch.first_seed), batch.run.nodes);

@@ -15,6 +15,8 @@ struct CommandLine {
     bool help = false;
     /// Print the story of the one seed.
     bool trace = false;
+    /// A file of command lines, one a line: each is run. Empty: none.
+    std::string kept;
 };
 
 std::string_view usage();

@@ -1,11 +1,9 @@
 #include "tests/sim/faults.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <set>
 
-#include "messages/wire_kernel.hpp"
+#include "tests/sim/garbage.hpp"
 #include "tests/sim/mapped_device.hpp"
 #include "tests/sim/world.hpp"
 
@@ -18,6 +16,9 @@ Co<void> suspend_and_resume(MappedDevice& device, bool noflush) {
 }
 Co<void> reload(MappedDevice& device) {
     (void)co_await device.reload();
+}
+Co<void> load_in_vain(MappedDevice& device) {
+    co_await device.load_in_vain();
 }
 Co<void> remove(MappedDevice& device) {
     co_await device.remove();
@@ -72,11 +73,15 @@ bool FaultEngine::power_fault(Fault fault) {
             return false;
     }
     if (victims.empty()) return false;
+    if (world_.chaos.chance(0.5)) world_.cluster.next_change_loses(world_.chaos.index(4));
     world_.power_cut(victims);
     for (const NodeId id : victims) {
         Node& node = world_.node(id);
         world_.after(world_.chaos.between(Instant{1s}, Instant{12s}), [this, &node] {
-            if (!node.kernel) world_.power_on(node);
+            if (node.kernel) return;
+            // Now and then it comes back updated, or as it was before.
+            if (world_.options.legacy && world_.chaos.chance(0.3)) node.legacy = !node.legacy;
+            world_.power_on(node);
         });
     }
     return true;
@@ -93,6 +98,8 @@ bool FaultEngine::cluster_fault(Fault fault) {
             if (world_.chaos.chance(0.5)) world_.cluster.next_change_loses(world_.chaos.index(4));
             partitioned_ = true;
             world_.cluster.partition(sides);
+            world_.count(someone_has_quorum() ? "path: partition, one side with quorum"
+                                              : "path: partition without quorum on any side");
             merge_later(world_.chaos.between(Instant{100ms}, Instant{25s}));
             return true;
         }
@@ -138,6 +145,11 @@ bool FaultEngine::cluster_fault(Fault fault) {
     }
 }
 
+bool FaultEngine::someone_has_quorum() const {
+    return std::any_of(world_.nodes().begin(), world_.nodes().end(),
+                       [this](const auto& node) { return node->in_ring && world_.cluster.view_of(node->id).quorate; });
+}
+
 void FaultEngine::merge_later(Instant time) {
     world_.after(time, [this] {
         if (!partitioned_) return;
@@ -152,17 +164,43 @@ void FaultEngine::arm(Fault fault, unsigned times) {
     if (node != nullptr) node->armed[static_cast<std::size_t>(fault)] += times;
 }
 
+/// Its state files stay, or do not.
+bool FaultEngine::kill_daemon(Fault fault) {
+    const bool files_stay = fault == Fault::daemon_killed;
+    Node* node = any_node(!files_stay);
+    if (node == nullptr || !world_.has_daemon(*node) || (!files_stay && node->states.files.empty())) return false;
+    world_.kill_daemon(*node);
+    if (fault == Fault::state_lost) {
+        node->states.files.clear();
+    } else if (fault == Fault::state_damaged) {
+        for (auto& [luid, bytes] : node->states.files) {
+            if (world_.chaos.chance(0.3)) bytes->resize(world_.chaos.index(bytes->size() + 1));
+            for (auto left = 1 + world_.chaos.below(20); left > 0 && !bytes->empty(); --left)
+                (*bytes)[world_.chaos.index(bytes->size())] ^= static_cast<std::byte>(1 + world_.chaos.below(255));
+        }
+    }
+    world_.after(world_.chaos.between(Instant{10ms}, Instant{8s}), [this, node] {
+        if (node->kernel && !world_.has_daemon(*node)) world_.start_daemon(*node);
+    });
+    return true;
+}
+
 bool FaultEngine::node_fault(Fault fault) {
     switch (fault) {
-        case Fault::daemon_killed: {
+        case Fault::daemon_killed:
+        case Fault::state_lost:
+        case Fault::state_damaged:
+            return kill_daemon(fault);
+        case Fault::state_unwritable: {
             Node* node = any_node(true);
             if (node == nullptr) return false;
-            world_.kill_daemon(*node);
-            world_.after(world_.chaos.between(Instant{10ms}, Instant{8s}), [this, node] {
-                if (node->kernel && !node->daemon) world_.start_daemon(*node);
-            });
+            node->states.failure = "no space left on device";
+            world_.after(world_.chaos.between(Instant{100ms}, Instant{10s}), [node] { node->states.failure.clear(); });
             return true;
         }
+        case Fault::device_slow:
+            world_.slow_device(world_.chaos.between(Instant{200ms}, Instant{8s}));
+            return true;
         case Fault::daemon_paused: {
             Node* node = any_node(true);
             if (node == nullptr || world_.is_paused(*node)) return false;
@@ -173,7 +211,7 @@ bool FaultEngine::node_fault(Fault fault) {
         case Fault::garbage: {
             Node* node = any_node(true);
             if (node == nullptr) return false;
-            send_garbage(*node);
+            send_garbage(world_, *node);
             return true;
         }
         case Fault::device_away: {
@@ -186,6 +224,7 @@ bool FaultEngine::node_fault(Fault fault) {
         case Fault::suspended:
         case Fault::reloaded:
         case Fault::removed:
+        case Fault::load_abandoned:
             administrator(fault);
             return false;
         default:
@@ -206,64 +245,15 @@ void FaultEngine::administrator(Fault fault) {
     MappedDevice* device = world_.device(*node, world_.chaos.index(world_.mirrors().size()));
     if (device == nullptr || device->busy() || device->live() == nullptr) return;
     world_.count("fault: " + std::string(name_of(fault)));
-    if (world_.tracing()) world_.tell(*node, "the mirror is " + std::string(name_of(fault)));
+    if (world_.tracing()) world_.tell(*node, "the administrator's turn: " + std::string(name_of(fault)));
     if (fault == Fault::suspended)
         node->kernel->start(suspend_and_resume(*device, world_.chaos.chance(0.5)));
     else if (fault == Fault::reloaded)
         node->kernel->start(reload(*device));
+    else if (fault == Fault::load_abandoned)
+        node->kernel->start(load_in_vain(*device));
     else
         node->kernel->start(remove(*device));
-}
-
-/// Frames that are no requests, or bad ones, or not the kernel's.
-void FaultEngine::send_garbage(Node& node) {
-    FakeKernelSocket& socket = node.daemon->socket();
-    MappedDevice* device = world_.device(node, 0);
-    Random& random = world_.chaos;
-    const Luid luid = device != nullptr && device->live() != nullptr ? device->live()->luid() : 1;
-    const Mirror& mirror = world_.mirrors()[0];
-    KernelRequest request{.seq = World::garbage_seq + static_cast<std::uint32_t>(random.below(1U << 20U)),
-                          .type = RequestType::in_sync,
-                          .version = 2,
-                          .luid = luid,
-                          .uuid = mirror.table.uuid,
-                          .payload = mirror.profile.regions + random.below(1U << 20U)};
-    std::array<std::byte, kernel_frame_size_max> buffer{};
-    switch (random.below(6)) {
-        case 0: {
-            std::vector<std::byte> noise(random.index(kernel_frame_size_max));
-            for (std::byte& b : noise)
-                b = static_cast<std::byte>(random.next());
-            return socket.someone_else_sends(noise);
-        }
-        case 1:
-            request.type = RequestType::set_region_sync;
-            request.payload = RegionSync{mirror.profile.regions, true};
-            break;
-        case 2: {
-            request.type = RequestType::mark_region;
-            RegionList list;
-            list.push_back(~std::uint64_t{0} - random.below(3));
-            request.payload = list;
-            break;
-        }
-        case 3:
-            request.luid = 7;
-            request.type = RequestType::ctr;
-            request.payload = ConstructorText{"nonsense", false};
-            break;
-        case 4:
-            return socket.receive_fails_once(ENOBUFS);
-        default:
-            break;
-    }
-    std::size_t size = pack_kernel_request(request, buffer);
-    if (random.chance(0.3)) size = random.index(size);
-    std::vector<std::byte> frame(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(size));
-    if (random.chance(0.3))
-        socket.someone_else_sends(std::move(frame));
-    else
-        socket.kernel_sends(std::move(frame));
 }
 
 void FaultEngine::end() {
@@ -273,6 +263,7 @@ void FaultEngine::end() {
     device_comes_back();
     for (auto& node : world_.nodes()) {
         node->armed = {};
+        node->states.failure.clear();
         node->stalled_until = {};
         world_.cluster.try_again_for(node->id, 0);
         world_.cluster.lose_multicasts(node->id, 0);
@@ -282,7 +273,7 @@ void FaultEngine::end() {
             world_.power_on(*node);
         else if (!node->in_ring)
             world_.start_corosync(*node);
-        else if (!node->daemon)
+        else if (!world_.has_daemon(*node))
             world_.start_daemon(*node);
     }
 }

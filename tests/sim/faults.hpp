@@ -24,10 +24,11 @@ class FaultEngine {
     bool power_fault(Fault fault);
     Node* any_node(bool with_daemon);
     void arm(Fault fault, unsigned times);
-    void send_garbage(Node& node);
     void administrator(Fault fault);
+    bool someone_has_quorum() const;
     void merge_later(Instant time);
     void device_comes_back();
+    bool kill_daemon(Fault fault);
 
     World& world_;
     bool ended_ = false;

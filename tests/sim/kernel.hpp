@@ -84,9 +84,6 @@ class Kernel {
         std::size_t room = 0;
         std::uint64_t parked = 0;
         Instant since{};
-        /// Copies of the frame that the daemon got, and answers that it gave.
-        unsigned copies = 1;
-        unsigned answers = 0;
         bool answered = false;
         Answer answer;
     };
@@ -105,8 +102,8 @@ class Kernel {
     Node& node_;
     World& world_;
     std::map<std::uint32_t, Waiting> waiting_;
-    /// Answers still allowed to seqs that are no longer waited for.
-    std::map<std::uint32_t, unsigned> late_;
+    /// When the latest reply so far takes effect.
+    Instant last_effect_{};
     std::uint32_t next_seq_ = 1;
     std::uint64_t next_luid_;
     std::vector<Luid> free_luids_;

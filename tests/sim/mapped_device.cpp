@@ -100,6 +100,13 @@ Co<bool> MappedDevice::reload() {
     co_return target != nullptr;
 }
 
+Co<void> MappedDevice::load_in_vain() {
+    busy_ = true;
+    MirrorTarget* target = co_await load();
+    if (target != nullptr) kernel_.luid_is_free(target->luid());
+    busy_ = false;
+}
+
 Co<void> MappedDevice::remove() {
     busy_ = true;
     usable_ = false;

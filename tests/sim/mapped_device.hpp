@@ -28,6 +28,8 @@ class MappedDevice {
     /// A new table takes the old one's place. False if it cannot be loaded.
     Co<bool> reload();
     Co<void> remove();
+    /// A new table is loaded, and then fails for another reason.
+    Co<void> load_in_vain();
     bool busy() const { return busy_; }
 
     // -- for the target

@@ -12,6 +12,7 @@ namespace cmirror::sim {
 
 class Daemon;
 class Kernel;
+class LegacyDaemon;
 class World;
 
 struct Node {
@@ -22,6 +23,10 @@ struct Node {
     FakeStateStore states;
     std::unique_ptr<Kernel> kernel;
     std::unique_ptr<Daemon> daemon;
+    /// In its place: the field's.
+    std::unique_ptr<LegacyDaemon> legacy_daemon;
+    /// Which of them is installed.
+    bool legacy = false;
     /// corosync runs.
     bool in_ring = false;
     /// The daemon does not run until then.

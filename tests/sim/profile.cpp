@@ -24,10 +24,12 @@ constexpr std::array<Kind, fault_count> kinds{{
     {"request_lost", 3s, 30s},       {"reply_lost", 3s, 30s},
     {"garbage", 500ms, 10s},         {"leg_write_fails", 3s, 30s},
     {"copy_fails", 3s, 30s},         {"preflush_fails", 3s, 30s},
-    {"device_write_fails", 3s, 30s}, {"device_read_fails", 3s, 30s},
+    {"state_lost", 8s, 40s},         {"state_damaged", 8s, 40s},
+    {"state_unwritable", 8s, 40s},   {"device_write_fails", 3s, 30s},
+    {"device_write_torn", 3s, 30s},  {"device_read_fails", 3s, 30s},
     {"device_away", 8s, 40s},        {"device_slow", 5s, 30s},
     {"suspended", 5s, 40s},          {"reloaded", 8s, 40s},
-    {"removed", 12s, 60s},
+    {"removed", 12s, 60s},           {"load_abandoned", 5s, 40s},
 }};
 
 bool named(const std::vector<std::string>& names, std::string_view name) {
@@ -78,6 +80,20 @@ void draw_settings(mirror_log::Settings& settings, Random& random) {
     if (random.chance(0.3)) settings.warm_idle = 500ms;
     if (random.chance(0.3)) settings.lazy_send = 20ms;
     if (random.chance(0.3)) settings.digest_every = 2s;
+    if (random.chance(0.2)) settings.fenced_after = 12s;
+}
+
+/// What docs/mixed-clusters.md says nothing good about is left out: partitions, and a table that calls all in sync.
+void draw_legacy(Profile& profile, const Options& options) {
+    Random random(mix(options.seed) ^ 0x6c656761U);
+    for (MirrorProfile& mirror : profile.mirrors)
+        mirror.nosync = false;
+    profile.gap[static_cast<std::size_t>(Fault::partition)] = {};
+    std::vector<NodeId> ids;
+    for (NodeId id = 1; id <= options.nodes; ++id)
+        ids.insert(ids.begin() + static_cast<std::ptrdiff_t>(random.index(ids.size() + 1)), id);
+    const std::size_t some = random.chance(0.6) ? 1 : 1 + random.index(options.nodes - 1);
+    profile.legacy_nodes.insert(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(some));
 }
 
 }  // namespace
@@ -90,7 +106,7 @@ Profile draw_profile(const Options& options) {
     Random random(mix(options.seed) ^ 0x70726f66U);
     Profile profile;
     profile.mirrors.push_back(draw_mirror(random));
-    if (random.chance(0.15)) profile.mirrors.push_back(draw_mirror(random));
+    if (random.chance(0.25)) profile.mirrors.push_back(draw_mirror(random));
     draw_faults(profile, options, random);
     draw_times(profile, random);
     draw_settings(profile.settings, random);
@@ -100,6 +116,7 @@ Profile draw_profile(const Options& options) {
     profile.think = think[random.index(think.size())];
     profile.hot = random.unit();
     profile.hot_regions = 1 + random.below(6);
+    if (options.legacy) draw_legacy(profile, options);
     profile.preflush = profile.on(Fault::preflush_fails) ? 0.2 : 0.02;
     return profile;
 }
@@ -110,7 +127,10 @@ std::string Profile::describe() const {
         text += std::to_string(m.regions) + " regions, " + std::to_string(m.slots) + " slots, " +
                 std::to_string(m.legs) + " legs, " + (m.disk_log ? "disk" : "core") + (m.nosync ? ", nosync" : "") +
                 (m.integrated_flush ? ", integrated_flush" : "") + "; ";
-    text += "faults:";
+    if (!legacy_nodes.empty()) text += "legacy:";
+    for (const NodeId id : legacy_nodes)
+        text += " " + std::to_string(id);
+    text += legacy_nodes.empty() ? "faults:" : "; faults:";
     for (std::size_t i = 0; i < fault_count; ++i)
         if (gap[i] != Instant{}) text += " " + std::string(kinds[i].name) + "/" + std::to_string(gap[i] / 1s) + "s";
     return text;

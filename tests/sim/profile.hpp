@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,15 +33,20 @@ enum class Fault : std::uint8_t {
     leg_write_fails,     ///< a write to a leg other than the primary
     copy_fails,          ///< a recovery copy's write
     preflush_fails,      ///< the cache of a leg loses what was in flight
+    state_lost,          ///< a daemon dies, and its state files with it
+    state_damaged,       ///< a daemon dies, and its state files are not what it wrote
+    state_unwritable,    ///< /run is full for a while
     device_write_fails,  ///< of the log device
+    device_write_torn,   ///< a part of it is there, and it fails
     device_read_fails,   ///<
     device_away,         ///< for a while
     device_slow,         ///< for a while
     suspended,           ///< suspend and resume
     reloaded,            ///< a new table takes the old one's place
     removed,             ///< the mirror is removed on a node and created again
+    load_abandoned,      ///< a table is loaded and forgotten without a DTR: its luid is free for others
 };
-inline constexpr std::size_t fault_count = static_cast<std::size_t>(Fault::removed) + 1;
+inline constexpr std::size_t fault_count = static_cast<std::size_t>(Fault::load_abandoned) + 1;
 std::string_view name_of(Fault fault);
 
 struct Options {
@@ -50,6 +56,8 @@ struct Options {
     bool trace = false;
     /// Nothing goes wrong.
     bool calm = false;
+    /// The field's daemon runs on one node or more, but not on all.
+    bool legacy = false;
     /// If not empty, no other kinds of faults.
     std::vector<std::string> only;
     /// Kinds of faults that are left out.
@@ -84,6 +92,8 @@ struct Profile {
     double hot = 0;
     std::uint64_t hot_regions = 1;
     double preflush = 0;
+    /// Where the field's daemon is installed at first.
+    std::set<NodeId> legacy_nodes;
 
     bool on(Fault fault) const { return gap[static_cast<std::size_t>(fault)] != Instant{}; }
     std::string describe() const;

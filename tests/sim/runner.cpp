@@ -1,5 +1,7 @@
 #include "tests/sim/runner.hpp"
 
+#include <unistd.h>
+
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <chrono>
@@ -14,6 +16,7 @@ namespace cmirror::sim {
 namespace {
 
 constexpr std::size_t last_events_max = 80;
+constexpr std::string_view fault_prefix = "fault: ", path_prefix = "path: ";
 
 /// What an abort has to tell: set before each run.
 char current_run[512];  // NOLINT: read by a signal handler
@@ -35,10 +38,15 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void print_failure(const Options& options, const RunResult& result) {
+void print_violation(const Options& options, const RunResult& result) {
     const Violation& v = *result.violation;
     std::printf("\nseed %llu failed after %.6f s: %s: node %u: %s\n", static_cast<unsigned long long>(options.seed),
                 std::chrono::duration<double>(v.at).count(), v.checker.c_str(), v.node, v.text.c_str());
+}
+
+void print_failure(const Options& options, const RunResult& result) {
+    print_violation(options, result);
+    const Violation& v = *result.violation;
     std::printf("drawn: %s\n", draw_profile(options).describe().c_str());
     std::printf("last events:\n");
     for (const std::string& line : last_events(options, v))
@@ -46,13 +54,23 @@ void print_failure(const Options& options, const RunResult& result) {
     std::printf("replay: %s --trace\n", replay_command(options).c_str());
 }
 
+/// One table for what starts with `kind`; what starts with none of the others, for an empty one.
+void print_table(const Counters& counters, std::string_view title, std::string_view kind) {
+    std::printf("\n%-52s %12s\n", std::string(title).c_str(), "count");
+    for (const auto& [name, count] : counters.all()) {
+        const bool is_work = !name.starts_with(fault_prefix) && !name.starts_with(path_prefix);
+        if (kind.empty() ? !is_work : !name.starts_with(kind)) continue;
+        std::printf("  %-50s %12llu\n", name.substr(kind.size()).c_str(), static_cast<unsigned long long>(count));
+    }
+}
+
 void print_summary(const Counters& counters, std::uint64_t seeds, double seconds, Instant simulated,
                    std::uint64_t events) {
-    std::printf("\n%-48s %12s\n", "counter", "count");
-    for (const auto& [name, count] : counters.all())
-        std::printf("%-48s %12llu\n", name.c_str(), static_cast<unsigned long long>(count));
+    print_table(counters, "faults", fault_prefix);
+    print_table(counters, "rare paths", path_prefix);
+    print_table(counters, "work", {});
     const double simulated_s = std::chrono::duration<double>(simulated).count();
-    std::printf("%llu seeds, %llu events, %.0f s simulated in %.1f s: %.0f s/s, %.0f seeds a minute\n",
+    std::printf("\n%llu seeds, %llu events, %.0f s simulated in %.1f s: %.0f s/s, %.0f seeds a minute\n",
                 static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(events), simulated_s, seconds,
                 simulated_s / seconds, 60.0 * static_cast<double>(seeds) / seconds);
 }
@@ -60,7 +78,7 @@ void print_summary(const Counters& counters, std::uint64_t seeds, double seconds
 std::uint64_t faults_of(const Counters& counters) {
     std::uint64_t faults = 0;
     for (const auto& [name, count] : counters.all())
-        if (name.starts_with("fault: ")) faults += count;
+        if (name.starts_with(fault_prefix)) faults += count;
     return faults;
 }
 
@@ -71,6 +89,7 @@ std::string replay_command(const Options& options) {
                        std::to_string(options.nodes) + " --minutes " +
                        std::to_string(std::chrono::duration<double>(options.length).count() / 60);
     if (options.calm) text += " --calm";
+    if (options.legacy) text += " --legacy";
     const auto list = [&text](const char* name, const std::vector<std::string>& kinds) {
         for (const std::string& kind : kinds)
             text += std::string(" ") + name + " " + kind;
@@ -108,6 +127,21 @@ std::vector<std::string> last_events(const Options& options, const Violation& vi
     return {last.begin(), last.end()};
 }
 
+bool run_kept(const std::vector<Options>& kept) {
+    for (const Options& run : kept) {
+        const RunResult first = run_once(run);
+        if (first.violation) {
+            print_failure(run, first);
+            return false;
+        }
+        if (run_once(run).digest == first.digest) continue;
+        std::printf("%s ended differently when it was run again\n", replay_command(run).c_str());
+        return false;
+    }
+    std::printf("%zu kept seeds are well\n", kept.size());
+    return true;
+}
+
 bool run_batch(const BatchOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     auto shown = start;
@@ -115,7 +149,8 @@ bool run_batch(const BatchOptions& options) {
     Instant simulated{};
     std::uint64_t events = 0, done = 0;
     bool good = true;
-    for (std::uint64_t i = 0; i < options.seeds && good; ++i) {
+    const bool progress = options.progress && ::isatty(STDOUT_FILENO) != 0;
+    for (std::uint64_t i = 0; i < options.seeds && (good || options.keep_going); ++i) {
         if (options.seconds_max > 0 && seconds_since(start) > options.seconds_max) break;
         Options run = options.run;
         run.seed = options.first_seed + i;
@@ -125,7 +160,10 @@ bool run_batch(const BatchOptions& options) {
         simulated += result.simulated;
         events += result.events;
         if (result.violation) {
-            print_failure(run, result);
+            if (options.keep_going)
+                print_violation(run, result);
+            else
+                print_failure(run, result);
             good = false;
         } else if (options.repeat_every != 0 && i % options.repeat_every == 0) {
             if (run_once(run).digest != result.digest) {
@@ -134,7 +172,7 @@ bool run_batch(const BatchOptions& options) {
                 good = false;
             }
         }
-        if (options.progress && std::chrono::steady_clock::now() - shown > std::chrono::milliseconds(500)) {
+        if (progress && std::chrono::steady_clock::now() - shown > std::chrono::milliseconds(500)) {
             shown = std::chrono::steady_clock::now();
             std::printf("\r%llu seeds, %llu events, %llu faults, %.0f s simulated a second   ",
                         static_cast<unsigned long long>(done), static_cast<unsigned long long>(events),
@@ -144,8 +182,8 @@ bool run_batch(const BatchOptions& options) {
         }
     }
     print_summary(counters, done, seconds_since(start), simulated, events);
-    if (good && options.require_counters)
-        for (const std::string& name : required_counters())
+    if (options.require_counters)
+        for (const std::string& name : required_counters(options.run))
             if (counters.of(name) == 0) {
                 std::printf("never happened: %s\n", name.c_str());
                 good = false;

@@ -35,12 +35,17 @@ struct BatchOptions {
     bool progress = true;
     /// Fail if a fault or a rare path was never seen.
     bool require_counters = false;
+    /// One line for each seed that fails, and go on.
+    bool keep_going = false;
     /// Stop after so many seconds of real time; 0: never.
     double seconds_max = 0;
 };
 
 /// True if every run was well. Prints progress, a summary, and the story of the first failure.
 bool run_batch(const BatchOptions& options);
+
+/// Seeds that failed once, each run twice: true if all are well and end in the same state both times.
+bool run_kept(const std::vector<Options>& kept);
 
 /// How to run this again.
 std::string replay_command(const Options& options);

@@ -1,14 +1,16 @@
-// Time, actors and the cluster's steps. Nodes are in world_nodes.cpp, the end of a run in world_end.cpp.
+// Time, actors and the cluster's steps. Nodes are in world_nodes.cpp, what is told of them in world_events.cpp, the end
+// of a run in world_end.cpp.
 #include "tests/sim/world.hpp"
 
+#include <array>
 #include <caf/scheduled_actor.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 #include <utility>
 
 #include "messages/invariant.hpp"
 #include "tests/sim/faults.hpp"
+#include "tests/sim/legacy_daemon.hpp"
 #include "tests/sim/mapped_device.hpp"
-#include "tests/sim/rare_paths.hpp"
 
 namespace cmirror::sim {
 
@@ -24,6 +26,7 @@ Mirror make_mirror(const MirrorProfile& profile, std::size_t number) {
     arguments += " " + std::to_string(sectors_per_region) + (profile.nosync ? " nosync" : "");
     Mirror mirror;
     mirror.profile = profile;
+    mirror.device = device;
     mirror.table = {.uuid = *Uuid::from_text("LVM-mirror-" + std::to_string(number)),
                     .arguments = std::move(arguments),
                     .regions = profile.regions,
@@ -56,7 +59,7 @@ World::World(caf::actor_system& system, const Options& the_options)
     cluster.set_automatic(false);
     for (const MirrorProfile& m : profile.mirrors) {
         mirrors_.push_back(make_mirror(m, mirrors_.size()));
-        if (mirrors_.back().disk) disks.add("7:" + std::to_string(mirrors_.size() - 1), mirrors_.back().disk);
+        if (mirrors_.back().disk) disks.add(mirrors_.back().device, mirrors_.back().disk);
     }
     checkers_ = all_checkers(*this);
     faults_ = std::make_unique<FaultEngine>(*this);
@@ -64,6 +67,7 @@ World::World(caf::actor_system& system, const Options& the_options)
         nodes_.push_back(std::make_unique<Node>(*this, id));
         cluster.add_node(id);
         cluster.lose_node(id);
+        nodes_.back()->legacy = profile.legacy_nodes.contains(id);
     }
 }
 
@@ -71,6 +75,7 @@ World::~World() {
     for (auto& node : nodes_) {
         pause(*node, Instant{0});
         node->daemon.reset();
+        node->legacy_daemon.reset();
         node->kernel.reset();
     }
     scheduler_.clock().cancel_all();
@@ -93,7 +98,27 @@ bool World::run() {
     }
     if (!violation_) finish();
     if (violation_ && tracing()) tell_logs();
+    count_cluster();
     return !violation_;
+}
+
+void World::count_cluster() {
+    const FakeCluster::Tally& tally = cluster.tally();
+    constexpr std::array<std::pair<ChangeReason, std::string_view>, 5> reasons{{
+        {ChangeReason::join, "path: change for the reason join"},
+        {ChangeReason::leave, "path: change for the reason leave"},
+        {ChangeReason::node_down, "path: change for the reason node down"},
+        {ChangeReason::node_up, "path: change for the reason node up"},
+        {ChangeReason::process_down, "path: change for the reason process down"},
+    }};
+    for (const auto& [reason, name] : reasons)
+        if (const auto found = tally.reasons.find(reason); found != tally.reasons.end())
+            counters.add(name, found->second);
+    counters.add("path: change with several entries", tally.several_entries);
+    counters.add("path: multicast to be tried again", tally.try_again);
+    counters.add("path: multicast accepted and lost", tally.vanished);
+    counters.add("path: message lost as its ring broke", tally.lost_at_change);
+    counters.add("path: message lost with its sender", tally.lost_with_sender);
 }
 
 /// One event and everything that follows from it at the same time. False if there is none before `end`.
@@ -118,7 +143,10 @@ void World::run_actors() {
         run_jobs();
         more = false;
         for (auto& node : nodes_)
-            if (node->daemon && !is_paused(*node)) more = node->daemon->watcher().poll_now() > 0 || more;
+            if (node->daemon && !is_paused(*node))
+                more = node->daemon->watcher().poll_now() > 0 || more;
+            else if (node->legacy_daemon)
+                more = node->legacy_daemon->poll() || more;
     }
     collect_replies();
     plan_cluster();
@@ -223,86 +251,9 @@ bool World::strikes(Fault fault, Node& node) {
 }
 
 Instant World::device_latency() {
-    return load.around(profile.device);
-}
-
-// -- what happens --------------------------------------------------------------------------------------
-
-void World::answered(Node& node, const KernelRequest& request, const Answer& answer) {
-    if (tracing())
-        tell(node, "  " + describe(request) + " -> " +
-                       (answer.error != 0 ? "error " + std::to_string(answer.error)
-                                          : std::to_string(answer.first) +
-                                                (answer.size == 16 ? ", " + std::to_string(answer.second) : "")));
-    for (auto& checker : checkers_)
-        checker->answered(node, request, answer);
-}
-
-void World::write_dispatched(Node& node, MappedDevice& device, MirrorTarget& target, const Bio& bio, bool all_legs) {
-    if (tracing())
-        tell(node, "writes version " + std::to_string(bio.version) + " to region " + std::to_string(bio.slot.region) +
-                       (all_legs ? "" : ", primary leg alone"));
-    if (!all_legs) count("path: write to the primary leg alone");
-    for (auto& checker : checkers_)
-        checker->write_dispatched(node, device, target, bio, all_legs);
-}
-
-void World::leg_written(Node& node, MappedDevice& device, Slot slot, Leg leg, Version version) {
-    if (tracing())
-        tell(node, "leg " + std::to_string(leg) + " of region " + std::to_string(slot.region) + " has version " +
-                       std::to_string(version) + ": " + device.data().describe(slot.region));
-}
-
-void World::copy_started(Node& node, MappedDevice& device, MirrorTarget& target, RegionNumber region) {
-    if (tracing()) tell(node, "copies region " + std::to_string(region));
-    for (auto& checker : checkers_)
-        checker->copy_started(node, device, target, region);
-}
-
-void World::was_read(Node& node, MappedDevice& device, Slot slot, Version floor, Version version) {
-    for (auto& checker : checkers_)
-        checker->was_read(node, device, slot, floor, version);
-    device.data().was_read(slot, version);
-}
-
-void World::line(Node& node, LogLevel level, std::string_view text) {
-    if (const auto path = path_of_line(text); !path.empty()) count(path);
-    if (tracing()) tell(node, "log: " + std::string(text));
-    // What the daemon says of itself must not be said.
-    const bool internal = level == LogLevel::error && text.find("internal:") != std::string_view::npos;
-    const bool differs = text.find("the state differs") != std::string_view::npos;
-    if (internal || differs) violation("daemon", node.id, std::string(text));
-}
-
-void World::tell(const Node& node, const std::string& text) {
-    if (story) story(elapsed(), node.id, text);
-}
-
-void World::violation(std::string_view checker, NodeId node, const std::string& text) {
-    if (!violation_) violation_ = Violation{std::string(checker), node, text, elapsed()};
-}
-
-Mirror& World::mirror_of(const Uuid& uuid) {
-    for (Mirror& mirror : mirrors_)
-        if (mirror.table.uuid == uuid) return mirror;
-    CMIRROR_INVARIANT(false && "only known mirrors are asked about");
-    return mirrors_.front();
-}
-
-std::string World::describe(const KernelRequest& request) const {
-    std::string text = std::string(cmirror::name_of(request.type));
-    if (const auto* region = std::get_if<RegionNumber>(&request.payload)) text += " " + std::to_string(*region);
-    if (const auto* list = std::get_if<RegionList>(&request.payload))
-        for (const RegionNumber region : *list)
-            text += " " + std::to_string(region);
-    if (const auto* sync = std::get_if<RegionSync>(&request.payload))
-        text += " " + std::to_string(sync->region) + (sync->in_sync ? " 1" : " 0");
-    if (mirrors_.size() > 1) text += " of " + std::string(request.uuid.text());
-    return text + " [" + hexadecimal(request.luid) + " #" + std::to_string(request.seq) + "]";
-}
-
-void Checker::violated(NodeId node, const std::string& text) {
-    world_.violation(name(), node, text);
+    constexpr Instant slowest = 2s;
+    const Instant usual = load.around(profile.device);
+    return slow_until_ > now() ? std::min(usual * 100, slowest) : usual;
 }
 
 }  // namespace cmirror::sim

@@ -14,6 +14,7 @@
 #include "adapters/cluster/fake_cluster.hpp"
 #include "adapters/event_loop/fake_descriptors.hpp"
 #include "tests/sim/checker.hpp"
+#include "tests/sim/checkers/beside_legacy.hpp"
 #include "tests/sim/counters.hpp"
 #include "tests/sim/daemon.hpp"
 #include "tests/sim/event_queue.hpp"
@@ -35,6 +36,8 @@ struct Mirror {
     MirrorProfile profile;
     LogTable table;
     std::unique_ptr<MirrorData> data;
+    /// The log device's name.
+    std::string device;
     /// Null for a core log.
     std::shared_ptr<FakeDisk> disk;
 };
@@ -73,18 +76,26 @@ class World {
     void stop_corosync(Node& node);
     void start_corosync(Node& node);
     void pause(Node& node, Instant time);
+    /// The field's daemon gets its kernel's request, at once but behind what its kernel does now.
+    void hand_to_legacy(Node& node, const KernelRequest& request, unsigned copies);
+    bool has_daemon(const Node& node) const { return node.daemon || node.legacy_daemon; }
+    /// The lowest member of the mirror's group is a legacy one: it answers requests and writes the log device.
+    bool legacy_serves(const Mirror& mirror);
     bool is_paused(const Node& node) const { return node.paused_until > now(); }
     /// The device that the mirror has on the node, if its kernel runs.
     MappedDevice* device(Node& node, std::size_t mirror);
 
     // -- mirrors
     std::vector<Mirror>& mirrors() { return mirrors_; }
+    BesideLegacy& beside_legacy() { return beside_legacy_; }
     Mirror& mirror_of(const Uuid& uuid);
     /// Applications work.
     bool loaded() const { return loaded_; }
     /// What a cluster's resource manager sees to: it starts nothing that a node out of sight may still use, unfenced.
     bool may_activate(const Node& node, std::size_t mirror);
     Instant device_latency();
+    /// The log devices are a hundred times as slow for so long.
+    void slow_device(Instant time) { slow_until_ = now() + time; }
     void before_device_call(Node& node);
 
     // -- faults
@@ -94,6 +105,8 @@ class World {
     static constexpr std::uint32_t garbage_seq = 0x80000000U;
 
     // -- what happens, told to checkers, counters and the story
+    void asked(Node& node, const KernelRequest& request, unsigned copies, std::size_t room);
+    void replied(Node& node, const UnpackedKernelReply& reply);
     void answered(Node& node, const KernelRequest& request, const Answer& answer);
     void write_dispatched(Node& node, MappedDevice& device, MirrorTarget& target, const Bio& bio, bool all_legs);
     void leg_written(Node& node, MappedDevice& device, Slot slot, Leg leg, Version version);
@@ -111,8 +124,6 @@ class World {
     std::uint64_t events() const { return events_; }
 
     void run_actors();
-    /// Why the run cannot end yet; empty if everything is well.
-    std::string unfinished();
     /// What logs and kernels know, for the story.
     void tell_logs();
 
@@ -133,11 +144,12 @@ class World {
     void plan_cluster();
     void collect_replies();
     void check();
-    void end_faults();
+    void count_cluster();
     void finish();
     void tend();
     void tick();
     void fence();
+    void update_legacy_nodes();
     bool cluster_at_rest();
 
     caf::actor_system& system_;
@@ -149,11 +161,17 @@ class World {
     std::vector<std::unique_ptr<Node>> nodes_;
     std::vector<std::unique_ptr<Checker>> checkers_;
     std::unique_ptr<FaultEngine> faults_;
+    BesideLegacy beside_legacy_{*this};
     std::optional<Violation> violation_;
     std::map<NodeId, std::deque<caf::resumable*>> held_jobs_;
     std::map<NodeId, Instant> outside_since_;
+    Instant slow_until_{};
     bool loaded_ = true, ending_ = false;
     unsigned tended_ = 0;
+    /// Seconds since the last fault.
+    unsigned seconds_ended_ = 0;
+    /// Former legacy nodes that have booted with our daemon once.
+    std::set<NodeId> rebooted_;
 };
 
 }  // namespace cmirror::sim

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "tests/sim/application.hpp"
+#include "tests/sim/legacy_daemon.hpp"
 #include "tests/sim/mapped_device.hpp"
 #include "tests/sim/world.hpp"
 
@@ -11,17 +12,17 @@ namespace cmirror::sim {
 
 namespace {
 
-/// What a write that was under way leaves on the disk: `share` of its bytes, from the front.
-void tear(FakeDisk& disk, const WriteDevice& write, double share) {
-    std::size_t size = 0;
+/// What a write that was under way leaves on the disk: a part of it. The disk puts sectors down in any order, so each
+/// may be there or not.
+void tear(FakeDisk& disk, const WriteDevice& write, double share, Random& random) {
+    constexpr std::size_t sector = 512;
     for (const DeviceBlock& block : write.blocks)
-        size += block.bytes.size();
-    auto left = static_cast<std::size_t>(static_cast<double>(size) * share);
-    for (const DeviceBlock& block : write.blocks) {
-        const std::size_t part = std::min(left, block.bytes.size());
-        std::copy_n(block.bytes.begin(), part, disk.bytes().begin() + static_cast<std::ptrdiff_t>(block.offset));
-        left -= part;
-    }
+        for (std::size_t at = 0; at < block.bytes.size(); at += sector) {
+            if (!random.chance(share)) continue;
+            const std::size_t size = std::min(sector, block.bytes.size() - at);
+            std::copy_n(block.bytes.begin() + static_cast<std::ptrdiff_t>(at), size,
+                        disk.bytes().begin() + static_cast<std::ptrdiff_t>(block.offset + at));
+        }
 }
 
 }  // namespace
@@ -66,11 +67,12 @@ void World::power_cut(const std::vector<NodeId>& ids) {
                 if (const WriteDevice* write = queue->writing()) {
                     count("path: power cut during a device write");
                     for (Mirror& m : mirrors_)
-                        if (m.disk && queue->device_name() == "7:" + std::to_string(&m - mirrors_.data()))
-                            tear(*m.disk, *write, std::min(chaos.unit() * 1.5, 1.0));
+                        if (m.disk && queue->device_name() == m.device)
+                            tear(*m.disk, *write, std::min(chaos.unit() * 1.5, 1.0), chaos);
                 }
         n.kernel.reset();
         n.daemon.reset();
+        n.legacy_daemon.reset();
         ++n.boots;
     }
 }
@@ -80,13 +82,15 @@ void World::start_corosync(Node& node) {
     node.in_ring = true;
     cluster.return_node(node.id);
     after(load.around(300ms), [this, &node, boots = node.boots] {
-        if (node.boots == boots && node.kernel && !node.daemon) start_daemon(node);
+        if (node.boots == boots && node.kernel && !has_daemon(node)) start_daemon(node);
     });
 }
 
 void World::stop_corosync(Node& node) {
     if (tracing()) tell(node, "corosync ends");
     node.in_ring = false;
+    // The field's daemon does not outlive it.
+    node.legacy_daemon.reset();
     cluster.lose_node(node.id);
 }
 
@@ -94,19 +98,32 @@ void World::start_daemon(Node& node) {
     // Without corosync it cannot start; it is started again then.
     if (!node.in_ring) return;
     if (tracing()) tell(node, "cmirrord starts");
-    node.daemon = std::make_unique<Daemon>(system_, node, node.next_process++);
+    if (node.legacy)
+        node.legacy_daemon = std::make_unique<LegacyDaemon>(node, node.next_process++);
+    else
+        node.daemon = std::make_unique<Daemon>(system_, node, node.next_process++);
 }
 
 void World::kill_daemon(Node& node) {
     if (tracing()) tell(node, "cmirrord is killed");
     pause(node, Instant{0});
+    node.legacy_daemon.reset();
+    if (!node.daemon) return;
     // A process ends only after its write has ended.
     for (auto& queue : node.daemon->devices())
         if (const WriteDevice* write = queue->writing())
             for (Mirror& m : mirrors_)
-                if (m.disk && queue->device_name() == "7:" + std::to_string(&m - mirrors_.data()) && chaos.chance(0.7))
-                    tear(*m.disk, *write, 1.0);
+                if (m.disk && queue->device_name() == m.device && chaos.chance(0.7)) tear(*m.disk, *write, 1.0, chaos);
     node.daemon.reset();
+}
+
+bool World::legacy_serves(const Mirror& mirror) {
+    for (auto& any : nodes_) {
+        if (!any->in_ring) continue;
+        const std::vector<MemberId> members = cluster.members_at(any->id, mirror.table.uuid);
+        if (!members.empty()) return node(members.front().node).legacy;
+    }
+    return false;
 }
 
 MappedDevice* World::device(Node& node, std::size_t mirror) {
@@ -130,15 +147,13 @@ bool World::may_activate(const Node& node, std::size_t mirror) {
 /// Faults of the device strike when a call reaches it.
 void World::before_device_call(Node& node) {
     const bool write_fails = strikes(Fault::device_write_fails, node);
+    const bool write_torn = strikes(Fault::device_write_torn, node);
     const bool read_fails = strikes(Fault::device_read_fails, node);
     for (Mirror& m : mirrors_) {
         if (!m.disk) continue;
         if (read_fails) m.disk->fail_next(FakeDisk::Call::read, 5);
-        if (!write_fails) continue;
-        if (chaos.chance(0.5))
-            m.disk->fail_next(FakeDisk::Call::write, 5);
-        else
-            m.disk->tear_next_write(chaos.index(4096), 5);
+        if (write_fails) m.disk->fail_next(FakeDisk::Call::write, 5);
+        if (write_torn) m.disk->tear_next_write(chaos.index(4096), 5);
     }
 }
 

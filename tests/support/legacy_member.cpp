@@ -267,6 +267,10 @@ void LegacyMember::local(const Waiting& waiting) {
     if (waiting.type == RequestType::clear_region || waiting.type == RequestType::postsuspend) send_request(waiting);
 }
 
+std::vector<LegacyMember::Reply> LegacyMember::take_replies() {
+    return std::exchange(replies_, {});
+}
+
 std::optional<LegacyMember::Reply> LegacyMember::reply_to(std::uint32_t seq) const {
     for (const Reply& reply : replies_)
         if (reply.seq == seq) return reply;

@@ -42,6 +42,8 @@ class LegacyMember {
     /// RESUME is said at the join; its answer has seq 0.
     std::uint32_t request(RequestType type, std::vector<std::uint64_t> integers = {});
     std::optional<Reply> reply_to(std::uint32_t seq) const;
+    /// What its kernel was told since the last call.
+    std::vector<Reply> take_replies();
 
     /// The map on the log device, when it is the server: called before a FLUSH is answered.
     std::function<void(const std::vector<bool>& clean)> write_device;

@@ -9,6 +9,8 @@ namespace cmirror::sim {
 namespace {
 
 constexpr std::size_t pending_max = 600;
+/// Group commit: one write at a time, and a look at the device behind it.
+constexpr std::size_t device_calls_max = 6;
 
 std::size_t size_of_answer(const KernelRequest& request, const Mirror& mirror) {
     switch (request.type) {
@@ -30,6 +32,22 @@ std::size_t size_of_answer(const KernelRequest& request, const Mirror& mirror) {
 }
 
 }  // namespace
+
+void AnswersChecker::asked(Node& node, const KernelRequest& request, unsigned copies, std::size_t room) {
+    open_[{node.id, node.boots, request.seq}] = {std::string(name_of(request.type)), room, copies};
+}
+
+void AnswersChecker::replied(Node& node, const UnpackedKernelReply& reply) {
+    const auto found = open_.find({node.id, node.boots, reply.seq});
+    if (found == open_.end()) return violated(node.id, "an answer to the unknown seq " + std::to_string(reply.seq));
+    Open& open = found->second;
+    if (open.answers_left == 0)
+        return violated(node.id, "a second answer to " + open.request + " #" + std::to_string(reply.seq));
+    --open.answers_left;
+    if (reply.data.size() > open.room)
+        violated(node.id, "an answer of " + std::to_string(reply.data.size()) + " bytes to " + open.request + " #" +
+                              std::to_string(reply.seq) + ", which has room for " + std::to_string(open.room));
+}
 
 void AnswersChecker::answered(Node& node, const KernelRequest& request, const Answer& answer) {
     if (answer.error == 0) {
@@ -75,10 +93,9 @@ void BoundsChecker::every_second() {
             if (state.marks().count() > 4 * world_.nodes().size() * state.region_count())
                 violated(node->id, std::to_string(state.marks().count()) + " marks");
         }
-        std::size_t devices = 0;
         for (const auto& queue : node->daemon->devices())
-            devices += queue->size();
-        if (devices > pending_max) violated(node->id, std::to_string(devices) + " calls of the log device wait");
+            if (queue->size() > device_calls_max)
+                violated(node->id, std::to_string(queue->size()) + " calls of one log device wait");
     }
 }
 

@@ -1,17 +1,33 @@
 // Invariants 4, 6 and 9: what kernels are told, and what is kept meanwhile.
 #pragma once
 
+#include <map>
+#include <string>
+#include <tuple>
+
 #include "tests/sim/checker.hpp"
 
 namespace cmirror::sim {
 
-/// An answer fits its request: what only a broken daemon would say. (One answer a request, none to an unknown seq:
-/// kernel.cpp sees that itself.)
+/// One answer a request at most, none to an unknown seq, and each fits its request. (That every request is answered at
+/// last is settles.hpp's.)
 class AnswersChecker final : public Checker {
   public:
     using Checker::Checker;
     std::string_view name() const override { return "answers"; }
+    void asked(Node& node, const KernelRequest& request, unsigned copies, std::size_t room) override;
+    void replied(Node& node, const UnpackedKernelReply& reply) override;
     void answered(Node& node, const KernelRequest& request, const Answer& answer) override;
+
+  private:
+    struct Open {
+        std::string request;
+        std::size_t room = 0;
+        /// As often as the daemon got it, less the answers.
+        unsigned answers_left = 0;
+    };
+    /// By node, boot and seq.
+    std::map<std::tuple<NodeId, unsigned, std::uint32_t>, Open> open_;
 };
 
 /// The hint is never above a region that is out of sync.

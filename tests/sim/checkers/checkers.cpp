@@ -4,6 +4,7 @@
 #include "tests/sim/checkers/durable_flush.hpp"
 #include "tests/sim/checkers/equal_states.hpp"
 #include "tests/sim/checkers/legs.hpp"
+#include "tests/sim/checkers/settles.hpp"
 
 namespace cmirror::sim {
 
@@ -17,6 +18,7 @@ std::vector<std::unique_ptr<Checker>> all_checkers(World& world) {
     all.push_back(std::make_unique<HintChecker>(world));
     all.push_back(std::make_unique<ReadsChecker>(world));
     all.push_back(std::make_unique<BoundsChecker>(world));
+    all.push_back(std::make_unique<SettlesChecker>(world));
     return all;
 }
 

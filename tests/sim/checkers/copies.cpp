@@ -6,9 +6,10 @@
 namespace cmirror::sim {
 
 void CopiesChecker::write_dispatched(Node& node, MappedDevice& device, MirrorTarget&, const Bio& bio, bool) {
+    if (node.legacy) return;
     for (auto& other : world_.nodes()) {
         MappedDevice* its = world_.device(*other, device.mirror());
-        if (its == nullptr) continue;
+        if (its == nullptr || other->legacy) continue;
         for (const auto& target : its->targets())
             if (target->copies(bio.slot.region))
                 violated(node.id, "a write to region " + std::to_string(bio.slot.region) + " while node " +
@@ -17,9 +18,10 @@ void CopiesChecker::write_dispatched(Node& node, MappedDevice& device, MirrorTar
 }
 
 void CopiesChecker::copy_started(Node& node, MappedDevice& device, MirrorTarget& self, RegionNumber region) {
+    if (node.legacy) return;
     for (auto& other : world_.nodes()) {
         MappedDevice* its = world_.device(*other, device.mirror());
-        if (its == nullptr) continue;
+        if (its == nullptr || other->legacy) continue;
         for (const auto& target : its->targets()) {
             if (target.get() == &self) continue;
             if (target->copies(region))

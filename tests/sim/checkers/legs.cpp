@@ -1,6 +1,7 @@
 #include "tests/sim/checkers/legs.hpp"
 
 #include <bit>
+#include <set>
 
 #include "messages/wire_disk.hpp"
 #include "tests/sim/checkers/members.hpp"
@@ -29,6 +30,7 @@ void LegsChecker::check_states(std::size_t number) {
         for (std::uint64_t left = differing[word] & member->state().sync().raw()[word]; left != 0; left &= left - 1) {
             const RegionNumber region = word * 64 + static_cast<unsigned>(std::countr_zero(left));
             if (accounts_for(member->state(), region, *mirror.data)) continue;
+            if (world_.beside_legacy().is_theirs(number, region)) continue;
             return violated(member->node->id, "region " + std::to_string(region) +
                                                   " counts as in sync, its writer has no mark, and its legs differ: " +
                                                   mirror.data->describe(region));
@@ -41,14 +43,17 @@ void LegsChecker::check_device(std::size_t number) {
     const std::span<const std::byte> bytes = mirror.disk->bytes();
     if (!unpack_device_header(bytes)) return;
     const auto& differing = mirror.data->differing();
+    std::set<RegionNumber> wrong;
     for (std::size_t byte = 0; byte < (mirror.profile.regions + 7) / 8; ++byte) {
         const auto clean = std::to_integer<std::uint64_t>(bytes[device_header_size + byte]);
-        const std::uint64_t bad = clean & (differing[byte / 8] >> (byte % 8 * 8)) & 0xffU;
-        if (bad == 0) continue;
-        const RegionNumber region = byte * 8 + static_cast<unsigned>(std::countr_zero(bad));
-        return violated(0, "region " + std::to_string(region) +
-                               " is clean on the log device and its legs differ: " + mirror.data->describe(region));
+        for (std::uint64_t bad = clean & (differing[byte / 8] >> (byte % 8 * 8)) & 0xffU; bad != 0; bad &= bad - 1)
+            wrong.insert(byte * 8 + static_cast<unsigned>(std::countr_zero(bad)));
     }
+    if (world_.options.legacy) world_.beside_legacy().device_is_wrong(number, wrong);
+    for (const RegionNumber region : wrong)
+        if (!world_.options.legacy || !world_.beside_legacy().device_is_theirs(number, region))
+            return violated(0, "region " + std::to_string(region) +
+                                   " is clean on the log device and its legs differ: " + mirror.data->describe(region));
 }
 
 void ReadsChecker::was_read(Node& node, MappedDevice& device, Slot slot, Version floor, Version version) {

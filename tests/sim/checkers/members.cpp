@@ -23,11 +23,19 @@ const LogMember* leading(const std::vector<LogMember>& members) {
     return i == members.end() ? nullptr : &*i;
 }
 
+bool knows_writer(const mirror_log::LogState& state, RegionNumber region, Owner writer) {
+    const auto marked = [&](Owner owner) {
+        return state.marks().marked_by(owner, region) || state.marks().has_everything(owner);
+    };
+    // A legacy checkpoint names no owners: someone older than whoever took the state from it.
+    return marked(writer) || marked(mirror_log::unknown_owner);
+}
+
 bool accounts_for(const mirror_log::LogState& state, RegionNumber region, const MirrorData& data) {
     if (!state.sync().test(region)) return true;
     const std::vector<std::optional<Owner>> writers = data.writers_of_difference(region);
     return std::all_of(writers.begin(), writers.end(), [&](const std::optional<Owner>& writer) {
-        return writer && (state.marks().marked_by(*writer, region) || state.marks().has_everything(*writer));
+        return writer && knows_writer(state, region, *writer);
     });
 }
 

@@ -20,6 +20,9 @@ std::vector<LogMember> quorate_members(World& world, const Mirror& mirror);
 /// The one that has applied most; null if there is none.
 const LogMember* leading(const std::vector<LogMember>& members);
 
+/// Will the state call the region out of sync when this writer is lost?
+bool knows_writer(const mirror_log::LogState& state, RegionNumber region, Owner writer);
+
 /// Is the difference between the region's legs accounted for by this state: out of sync, or marked by whoever wrote it?
 bool accounts_for(const mirror_log::LogState& state, RegionNumber region, const MirrorData& data);
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes a copy of the actors' sources into which the mutants of mutants.txt are built, chosen at run time.
+"""Writes a copy of the actors' sources, and of those of the simulation that a mutant names, into which the mutants of
+mutants.txt are built, chosen at run time.
 
 usage: make_mutants.py <root of the tree> <folder for the copy>
 
@@ -17,25 +18,28 @@ def read_mutants(text):
     for line in text.splitlines():
         if line.startswith("mutant "):
             name, _, rule = line[len("mutant "):].partition(": ")
-            mutants.append({"name": name, "rule": rule, "old": [], "new": [], "options": ""})
-        elif line.startswith("file "):
-            mutants[-1]["file"] = line[len("file "):]
-        elif line.startswith("options "):
-            mutants[-1]["options"] = line[len("options "):]
+            mutants.append({"name": name, "rule": rule, "hunks": [([], [])], "options": "", "checker": "",
+                            "tests": "", "stories": ""})
+        elif line.startswith(("file ", "options ", "checker ", "tests ", "stories ")):
+            key, _, value = line.partition(" ")
+            mutants[-1][key] = value
         elif line.startswith(("-", "+")):
-            mutants[-1]["old" if line[0] == "-" else "new"].append(line[1:])
+            mutants[-1]["hunks"][-1][0 if line[0] == "-" else 1].append(line[1:])
+        elif line.startswith("@"):
+            mutants[-1]["hunks"].append(([], []))
     return mutants
 
 
 def apply(mutant, sources):
     """True if the mutant is in the copy now."""
     text = sources.get(mutant["file"], "")
-    old = "\n".join(mutant["old"]) + "\n"
-    new = "\n".join(mutant["new"]) + "\n"
-    if text.count(old) != 1:
-        return False
     switch = f'::cmirror::sim::mutant_is("{mutant["name"]}")'
-    sources[mutant["file"]] = text.replace(old, new.replace("MUTANT", switch))
+    for old_lines, new_lines in mutant["hunks"]:
+        old = "\n".join(old_lines) + "\n"
+        if text.count(old) != 1:
+            return False
+        text = text.replace(old, "\n".join(new_lines).replace("MUTANT", switch) + "\n")
+    sources[mutant["file"]] = text
     return True
 
 
@@ -47,11 +51,14 @@ def main():
     root, copy = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     sources = {str(path.relative_to(root)): path.read_text() for path in sorted((root / "actors").rglob("*.?pp"))}
     mutants = read_mutants((HERE / "mutants.txt").read_text())
+    for mutant in mutants:
+        if mutant["file"] not in sources and (root / mutant["file"]).exists():
+            sources[mutant["file"]] = (root / mutant["file"]).read_text()
     rows = []
     for mutant in mutants:
         alive = apply(mutant, sources)
         rows.append(f'    {{{literal(mutant["name"])}, {literal(mutant["rule"])}, {literal(mutant["options"])}, '
-                    f'{"true" if alive else "false"}}},')
+                    f'{literal(mutant["checker"])}, {literal(mutant["tests"])}, {"true" if alive else "false"}}},')
     if copy.exists():
         stale = {str(path.relative_to(copy)) for path in (copy / "actors").rglob("*.?pp")} - set(sources)
         for name in stale:

@@ -13,6 +13,10 @@ struct Mutant {
     std::string rule;
     /// Options of cmirror-sim that make the story in which that matters frequent.
     std::string options;
+    /// The checker that must catch it; empty: any.
+    std::string checker;
+    /// If not empty, it is hunted by the unit tests of this filter in place of the simulation.
+    std::string tests;
     /// False: its text is not in the sources any more.
     bool applies = true;
 };
