@@ -25,7 +25,7 @@ using Clock = KernelStandIn::Clock;
 constexpr auto patience = std::chrono::seconds{60};
 /// The kernel asks 4 times a second.
 constexpr auto ask_again = std::chrono::milliseconds{250};
-constexpr auto resend_after = std::chrono::seconds{3};
+constexpr auto resend_after = std::chrono::seconds{15};
 
 Uuid uuid() {
     return *Uuid::from_text("LVM-three-daemons");
@@ -80,12 +80,13 @@ void Rules::write_begins(NodeId node, RegionNumber region) {
     written[node].insert(region);
 }
 
-DaemonCluster::DaemonCluster(const std::string& log) : corosync_(node_count), table_("65536 " + log + " 1024") {
+DaemonCluster::DaemonCluster(const std::string& log, NodeId nodes)
+    : corosync_(nodes), table_("65536 " + log + " 1024") {
     std::string pattern = "/tmp/cmirror-daemons-XXXXXX";
     CMIRROR_INVARIANT(::mkdtemp(pattern.data()) != nullptr);
     folder_ = pattern;
     corosync_.start_all();
-    for (NodeId id = 1; id <= node_count; ++id) {
+    for (NodeId id = 1; id <= nodes; ++id) {
         auto node = std::make_unique<Node>();
         node->id = id;
         node->luid = 0xffff888000000000U + id * 0x1000U;
@@ -174,7 +175,7 @@ void DaemonCluster::create(NodeId id) {
 }
 
 void DaemonCluster::create_all() {
-    for (NodeId id = 1; id <= node_count; ++id)
+    for (const auto& [id, node] : nodes_)
         create(id);
 }
 
@@ -335,9 +336,9 @@ bool DaemonCluster::until_idle() {
 }
 
 bool DaemonCluster::until_in_sync() {
-    for (NodeId id = 1; id <= node_count; ++id) {
-        const bool done = until([&] {
-            const auto count = ask(id, RequestType::get_sync_count);
+    for (const auto& [id, node] : nodes_) {
+        const bool done = until([&, node = id] {
+            const auto count = ask(node, RequestType::get_sync_count);
             return count && count->error == 0 && count->numbers.at(0) == region_count;
         });
         if (!done) return false;
@@ -363,8 +364,8 @@ std::optional<LogSnapshot> DaemonCluster::snapshot(NodeId id) {
 bool DaemonCluster::until_equal() {
     return until([this] {
         const auto first = snapshot(1);
-        return first && first->state == "active" && first->quorum == "YES" && snapshot(2) == first &&
-               snapshot(3) == first;
+        return first && first->state == "active" && first->quorum == "YES" &&
+               std::ranges::all_of(nodes_, [&](const auto& n) { return snapshot(n.first) == first; });
     });
 }
 

@@ -50,8 +50,9 @@ class DaemonCluster {
     static constexpr std::uint64_t region_count = 64;
     static constexpr NodeId node_count = 3;
 
-    /// Starts corosyncs and daemons. `log`: the type of the mirror's log, and its device if any.
-    explicit DaemonCluster(const std::string& log = "clustered-core");
+    /// Starts corosyncs and daemons on the nodes 1 to `nodes`. `log`: the type of the mirror's log, and its device if
+    /// any.
+    explicit DaemonCluster(const std::string& log = "clustered-core", NodeId nodes = node_count);
     ~DaemonCluster();
 
     // -- the log of one mirror on all nodes
