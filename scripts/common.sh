@@ -34,10 +34,21 @@ jobs_max() {
   echo $((cores < memory ? cores : memory))
 }
 
+# flag <name>: the compiler's or linker's flags of Debian's packages.
+flag() {
+  (cd "$PROJECT" && DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --get "$1")
+}
+
+# With the flags of the package: what is tested is what is shipped, and ccache has its objects when the package is built.
 # CMIRROR_SIM_FRESH, if set: tests with fresh seeds of the simulation as well.
 configure() {
-  cmake -S "$PROJECT" -B "$BUILD" -G Ninja -DCMIRROR_SIM_FRESH="${CMIRROR_SIM_FRESH:+ON}"
+  cmake -S "$PROJECT" -B "$BUILD" -G Ninja -DCMAKE_BUILD_TYPE=None \
+    -DCMAKE_CXX_FLAGS="$(flag CXXFLAGS) $(flag CPPFLAGS)" -DCMAKE_EXE_LINKER_FLAGS="$(flag LDFLAGS)" \
+    -DCMIRROR_SIM_FRESH="${CMIRROR_SIM_FRESH:+ON}"
 }
+
+# The objects of these sources are the same wherever they lie; debhelper's locale is part of what ccache goes by.
+export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PROJECT} LC_ALL=C.UTF-8
 
 # build [target...]: default all.
 build() {

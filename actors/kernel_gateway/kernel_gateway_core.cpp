@@ -63,18 +63,33 @@ void KernelGatewayCore::on_no_frame(const KernelDatagram& datagram, TimePoint no
 }
 
 void KernelGatewayCore::on_request(const KernelRequest& request, TimePoint now) {
-    // Those of instances that were lost are never answered.
-    if (begun_.size() >= begun_max) begun_.clear();
-    begun_.try_emplace({request.luid, request.seq}, now);
+    const Question question{request.luid, request.seq};
+    Begun& place = begun_[request.seq % begun_.size()];
+    if (place.at && place.question == question) return;
+    if (!waiting_.empty() && waiting_.contains(question)) return;
+    if (place.at) {
+        // Those of instances that were lost are never answered.
+        if (waiting_.size() >= waiting_max) waiting_.clear();
+        waiting_.try_emplace(place.question, *place.at);
+    }
+    place = {question, now};
 }
 
 std::optional<std::chrono::nanoseconds> KernelGatewayCore::on_reply(const KernelReply& reply, TimePoint now) {
-    const auto begun = begun_.extract({reply.luid, reply.seq});
     const auto kind = static_cast<std::size_t>(reply.type);
+    const auto begun = take_begin({reply.luid, reply.seq});
     if (!begun || kind >= request_kinds) return std::nullopt;
-    const auto took = now - begun.mapped();
+    const auto took = now - *begun;
     times_[kind].add(took);
     return took;
+}
+
+std::optional<TimePoint> KernelGatewayCore::take_begin(const Question& question) {
+    if (Begun& place = begun_[question.seq % begun_.size()]; place.at && place.question == question)
+        return std::exchange(place.at, std::nullopt);
+    if (waiting_.empty()) return std::nullopt;
+    const auto waiting = waiting_.extract(question);
+    return waiting ? std::optional(waiting.mapped()) : std::nullopt;
 }
 
 void KernelGatewayCore::on_sent(int code, TimePoint now, LogLines& lines) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -68,12 +70,16 @@ class KernelGatewayCore {
 
     static constexpr std::size_t request_kinds = static_cast<std::size_t>(RequestType::is_remote_recovering) + 1;
     /// Requests whose begin is known at most; more than the kernel has under way.
-    static constexpr std::size_t begun_max = 8192;
+    static constexpr std::size_t waiting_max = 8192;
 
     struct Question {
         Luid luid = 0;
         std::uint32_t seq = 0;
         friend bool operator==(const Question&, const Question&) = default;
+    };
+    struct Begun {
+        Question question;
+        std::optional<TimePoint> at;
     };
     struct HashQuestion {
         std::size_t operator()(const Question& question) const {
@@ -84,6 +90,8 @@ class KernelGatewayCore {
         Uuid uuid;
         RouteSlot slot = 0;
     };
+
+    std::optional<TimePoint> take_begin(const Question& question);
 
     std::size_t routes_max_;
     std::unordered_map<Luid, Route> routes_;
@@ -101,7 +109,10 @@ class KernelGatewayCore {
     std::uint64_t busy_ = 0;
     std::uint64_t send_errors_ = 0;
     std::array<std::uint64_t, fault_kinds> faults_{};
-    std::unordered_map<Question, TimePoint, HashQuestion> begun_;
+    /// Most are answered at once, by place: sequence number modulo the size. Those that are not make room in
+    /// `waiting_`.
+    std::array<Begun, 16> begun_{};
+    std::unordered_map<Question, TimePoint, HashQuestion> waiting_;
     std::array<LatencyHistogram, request_kinds> times_{};
 };
 

@@ -237,6 +237,9 @@ class LogState {
     void find_orphans();
     void drop_ask(Owner owner);
     void drop_held(Owner owner);
+    void end_copies(Owner owner, RegionNumber first, std::uint64_t count);
+    void end_all_copies(Owner owner) { end_copies(owner, 0, region_count()); }
+    void grant_copied_as_well();
 
     void legacy_joined(MemberId id);
     void became_legacy(Member& member, StateChanges& changes);
@@ -274,6 +277,8 @@ class LogState {
     std::set<std::pair<Owner, RegionNumber>> tried_;
     /// Granted regions that another kernel wrote meanwhile: their copies do not count.
     std::set<RegionNumber> overtaken_;
+    /// What absent kernels went on copying while the region was granted to another: they have it after that one.
+    std::set<std::pair<RegionNumber, Owner>> copied_as_well_;
     std::set<Owner> suspending_;
     std::vector<Ask> asks_;
     std::set<RegionNumber> wanted_;

@@ -152,6 +152,7 @@ void LogState::clear_range(Owner owner, RegionNumber first, std::uint64_t count)
 }
 
 void LogState::recovered(Owner owner, RegionNumber region) {
+    copied_as_well_.erase({region, owner});
     if (grants_.granted_to(region) != owner) return;
     grants_.end(region);
     if (overtaken_.erase(region) > 0) return;
@@ -176,14 +177,34 @@ void LogState::overtake(Owner owner, RegionNumber region) {
 }
 
 // A kernel that went through a loss of its group still copies what it was given. No one else may write or copy it.
+// Somebody may have done so before this was known: then neither copy counts.
 void LogState::copying(Owner owner, RegionNumber region) {
-    if (grants_.granted_to(region)) return;
+    if (grants_.granted_to(region) == owner) return;
     make_stale(region);
-    grants_.grant({owner, region, 1});
+    overtaken_.insert(region);
+    copied_as_well_.insert({region, owner});
+}
+
+void LogState::end_copies(Owner owner, RegionNumber first, std::uint64_t count) {
+    std::erase_if(copied_as_well_, [&](const auto& copy) {
+        return copy.second == owner && copy.first >= first && copy.first - first < count;
+    });
+}
+
+/// At the end of every event: the next of those that copy a region has it.
+void LogState::grant_copied_as_well() {
+    std::erase_if(copied_as_well_, [&](const auto& copy) {
+        const auto& [region, owner] = copy;
+        if (grants_.granted_to(region)) return false;
+        grants_.grant({owner, region, 1});
+        overtaken_.insert(region);
+        return true;
+    });
 }
 
 // A leg's write failed, or a recovery did: the legs differ.
 void LogState::failed(Owner owner, RegionNumber region) {
+    copied_as_well_.erase({region, owner});
     if (grants_.granted_to(region) == owner) {
         grants_.end(region);
         tried_.insert({owner, region});
@@ -199,6 +220,7 @@ void LogState::make_stale(RegionNumber region) {
 }
 
 void LogState::release(Owner owner, RegionNumber first, std::uint64_t count) {
+    end_copies(owner, first, count);
     const std::map<RegionNumber, Run> runs = grants_.runs();
     for (const auto& [start, run] : runs) {
         if (run.owner != owner) continue;
@@ -228,6 +250,7 @@ void LogState::presuspend(Owner owner) {
     suspending_.insert(owner);
     drop_ask(owner);
     grants_.end_all(owner);
+    end_all_copies(owner);
 }
 
 // The log device says that the region may differ although it is clean here: someone absent wrote it, or a writer died.
@@ -247,6 +270,7 @@ void LogState::end_owner(Owner owner) {
     drop_ask(owner);
     drop_held(owner);
     grants_.end_all(owner);
+    end_all_copies(owner);
     suspending_.erase(owner);
     std::erase_if(tried_, [owner](const auto& t) { return t.first == owner; });
     const bool everything = marks_.has_everything(owner);

@@ -6,7 +6,7 @@ namespace cmirror::mirror_log {
 
 namespace {
 
-constexpr std::uint64_t format = 3;
+constexpr std::uint64_t format = 4;
 
 }  // namespace
 
@@ -64,6 +64,11 @@ std::vector<std::byte> LogState::save() const {
     }
     out.regions(wanted_);
     out.regions(overtaken_);
+    out.number(copied_as_well_.size());
+    for (const auto& [region, owner] : copied_as_well_) {
+        out.owner(owner);
+        out.number(region);
+    }
     out.regions(priority_);
     out.number(held_.size());
     for (const HeldMark& h : held_) {
@@ -215,6 +220,10 @@ bool LogState::load(std::span<const std::byte> bytes) {
         wanted_.insert(in.region());
     for (std::uint64_t n = in.count(8); n > 0 && in.good(); --n)
         overtaken_.insert(in.region());
+    for (std::uint64_t n = in.count(24); n > 0 && in.good(); --n) {
+        const Owner owner = in.owner();
+        copied_as_well_.insert({in.region(), owner});
+    }
     for (std::uint64_t n = in.count(8); n > 0 && in.good(); --n) {
         const RegionNumber region = in.region();
         if (priority_set_.insert(region).second) priority_.push_back(region);

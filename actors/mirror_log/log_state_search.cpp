@@ -8,6 +8,7 @@ namespace cmirror::mirror_log {
 /// After every event: marks whose region is free again are placed, asks that can be answered are.
 void LogState::settle(StateChanges& changes) {
     settle_legacy(changes);
+    grant_copied_as_well();
     release_held();
     if (asks_.empty()) return;
     std::vector<Ask> asks;

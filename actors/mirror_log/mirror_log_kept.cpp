@@ -31,6 +31,7 @@ void MirrorLogCore::take_kept(Effects& effects) {
         for (std::uint64_t bits = kept_->live[word]; bits != 0; bits &= bits - 1)
             my_marks_.insert(word * 64 + static_cast<unsigned>(std::countr_zero(bits)));
     past_presuspend_ = kept_->standing.presuspended;
+    log_failed_ = kept_->standing.log_failed;
     if (kept_->standing.copying) recovery_.take_over(*kept_->standing.copying);
     keeper_.begin(kept_identity(), kept_->live);
     say(LogLevel::notice,
@@ -64,12 +65,14 @@ void MirrorLogCore::keep(Effects& effects) {
     // What was kept is still all there is until the group has taken it in.
     if (kept_ && !valid_) {
         kept_->standing.reconnecting = resume_unanswered_;
+        kept_->standing.log_failed = log_failed_;
         auto effect = keeper_.take(kept_->standing, {}, kept_->in_sync, kept_->reached);
         if (effect) effects.insert(effects.begin(), std::move(*effect));
         return;
     }
     if (life_ == LifeState::pending) return;
-    const KeptStanding standing{past_presuspend_, resume_unanswered_, recovery_.current(), alone_in_ring()};
+    const KeptStanding standing{past_presuspend_, resume_unanswered_, log_failed_, recovery_.current(),
+                                alone_in_ring()};
     const bool alone = standing.ring != 0;
     auto effect = keeper_.take(standing, changed, alone ? state_->sync().raw() : std::span<const std::uint64_t>{},
                                alone ? state_->reached().raw() : std::span<const std::uint64_t>{});

@@ -37,5 +37,45 @@ TEST_F(Group, state_that_was_lost_learns_of_a_copy_that_goes_on) {
     expect_equal({1, 2});
 }
 
+TEST_F(Group, region_that_two_copy_is_the_first_ones_and_then_the_other_ones_and_neither_copy_counts) {
+    start({1, 2});
+    const auto work = pair(1, R::get_resync_work);
+    cluster->lose({1, 2}, ChangeReason::process_down);
+    // Knows of no copy, and hands the region out.
+    cluster->restart(2, false);
+    ASSERT_EQ(pair(2, R::get_resync_work).region, work.region);
+    cluster->restart(1, false);
+    EXPECT_EQ(state(1).grants().granted_to(work.region), owner(2));
+    call(2, R::set_region_sync, RegionSync{work.region, true});
+    cluster->advance(std::chrono::seconds{1});
+    EXPECT_EQ(state(2).grants().granted_to(work.region), owner(1));
+    EXPECT_FALSE(state(2).sync().test(work.region));
+    const auto flush = cluster->ask(2, R::flush, list({work.region}));
+    cluster->settle();
+    EXPECT_FALSE(cluster->reply_to(2, flush)) << "the other copy may overtake the write";
+    expect_equal({1, 2});
+    call(1, R::set_region_sync, RegionSync{work.region, true});
+    cluster->advance(std::chrono::seconds{1});
+    EXPECT_TRUE(cluster->reply_to(2, flush));
+    EXPECT_FALSE(state(1).sync().test(work.region));
+    expect_equal({1, 2});
+}
+
+TEST_F(Group, copy_that_the_state_did_not_know_of_does_not_count) {
+    start({1, 2});
+    const auto work = pair(1, R::get_resync_work);
+    cluster->lose({1, 2}, ChangeReason::process_down);
+    cluster->restart(2, false);
+    // A write that the copy overtakes.
+    call(2, R::flush, list({work.region}));
+    call(2, R::clear_region, list({work.region}));
+    call(2, R::flush);
+    cluster->restart(1, false);
+    call(1, R::set_region_sync, RegionSync{work.region, true});
+    cluster->advance(std::chrono::seconds{1});
+    EXPECT_FALSE(state(2).sync().test(work.region));
+    expect_equal({1, 2});
+}
+
 }  // namespace
 }  // namespace cmirror::mirror_log

@@ -38,6 +38,21 @@ TEST_F(DiskGroup, clear_after_a_failed_flush_is_not_believed) {
     EXPECT_FALSE(cluster->device.clean(5));
 }
 
+TEST_F(DiskGroup, clear_after_a_failed_flush_is_not_believed_by_the_next_daemon_either) {
+    start({1, 2});
+    recover_all(1);
+    call(2, R::flush, list({5}));
+    cluster->device.write_error = EIO;
+    ASSERT_EQ(error(2, R::flush, list({6})), -EIO);
+    cluster->device.write_error = 0;
+    cluster->kill(2);
+    cluster->restart(2, false);
+    ASSERT_TRUE(state(1).sync().test(5));
+    call(2, R::clear_region, list({5}));
+    cluster->advance(1s);
+    EXPECT_FALSE(state(1).sync().test(5));
+}
+
 TEST_F(DiskGroup, write_that_can_wait_is_not_tried_for_ever_without_quorum) {
     start({1, 2});
     recover_all(1);
