@@ -59,7 +59,8 @@ Rooms open_rooms(caf::actor_system& system, Resources& resources, SupervisorActo
                                                                             .sink = resources.sink.get(),
                                                                             .supervisor = supervisor,
                                                                             .routes_max = limits.logs_max,
-                                                                            .recorder = resources.recorder});
+                                                                            .recorder = resources.recorder,
+                                                                            .journal = resources.journal.get()});
     rooms.cluster_gateway = system.spawn(
         cluster_gateway,
         ClusterGatewayConfig{

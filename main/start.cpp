@@ -18,6 +18,7 @@
 #include "adapters/process/signalfd_source.hpp"
 #include "adapters/service_manager/systemd_manager.hpp"
 #include "adapters/state_store/folder_state_store.hpp"
+#include "adapters/state_store/mapped_request_journal.hpp"
 
 namespace cmirror {
 namespace {
@@ -78,6 +79,9 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
     auto states =
         FolderStateStore::open(stand_in.empty() ? std::string(FolderStateStore::default_path) : stand_in + ".states");
     if (!states) return failure(ExitCode::failure, std::move(states.error()));
+    auto journal = MappedRequestJournal::open(
+        stand_in.empty() ? std::string(FolderStateStore::default_path) : stand_in + ".states", *boot);
+    if (!journal) return failure(ExitCode::failure, std::move(journal.error()));
     auto control = UnixControlSocket::open(stand_in.empty() ? std::string(control_socket_path) : stand_in + ".control");
     if (!control) return failure(ExitCode::failure, std::move(control.error()));
     auto kernel = open_kernel(options);
@@ -99,6 +103,7 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
                      .cluster = std::move(cluster),
                      .devices = std::make_unique<LinuxBlockDeviceProvider>(),
                      .states = std::move(*states),
+                     .journal = std::move(*journal),
                      .control = std::move(*control),
                      .signals = std::move(*signals),
                      .manager = std::make_unique<SystemdManager>(),

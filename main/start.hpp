@@ -49,6 +49,8 @@ struct Resources {
     std::unique_ptr<ClusterProvider> cluster;
     std::unique_ptr<BlockDeviceProvider> devices;
     std::unique_ptr<StateStore> states;
+    /// Null: what an earlier daemon left unanswered is not asked for.
+    std::unique_ptr<RequestJournal> journal = {};
     /// Null: nobody can ask anything.
     std::unique_ptr<ControlSocket> control;
     std::unique_ptr<SignalSource> signals;

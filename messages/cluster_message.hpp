@@ -53,8 +53,11 @@ enum class OpKind : std::uint8_t {
     copying = 16,  ///< the sender's kernel still copies the region, whatever the state says: it is out of sync, granted
     written = 17,  ///< a mark of before that the joined state did not know: the region is out of sync, too
     legacy_told = 18,  ///< the sender has told its marks in the field's words since the legacy join number `region`
-    device_free = 19,  ///< relieved as the server `region` times: the sender's writes to the log device have ended
+    device_free = 19,  ///< relieved as the server `region` times: the sender's writes to the log device have ended;
+                       ///< `count` device_behind_state: the state knows all that it says
 };
+
+inline constexpr std::uint64_t device_behind_state = 2;
 
 /// `region` and `count` name the regions region .. region + count - 1 where the kind speaks of regions.
 struct Op {

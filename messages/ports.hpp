@@ -128,6 +128,17 @@ class KernelSocket : public Port {
     virtual int send(std::span<const std::byte> frame) = 0;
 };
 
+/// Which requests of the kernel the daemon has not answered yet, kept where it outlives the daemon: the kernel repeats
+/// such a request after 15 s only, unless it is asked to (spec/kernel.md, "Transport").
+class RequestJournal : public Port {
+  public:
+    virtual void received(std::uint32_t seq) noexcept = 0;
+    virtual void answered(std::uint32_t seq) noexcept = 0;
+    /// To be called once, before the others: what an earlier daemon of this boot left unanswered, and the numbers of
+    /// requests that it may have left unread, the oldest first. Some may never have been used.
+    virtual std::vector<std::uint32_t> take_unanswered() = 0;
+};
+
 // -- the cluster --------------------------------------------------------------------------------
 
 /// Outcome of a call to the cluster's services.

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "messages/invariant.hpp"
+#include "messages/legacy_frame.hpp"
 #include "messages/little_endian.hpp"
 #include "messages/wire_cluster_parts.hpp"
 
@@ -127,6 +128,8 @@ std::string_view name_of(ClusterFrameFault fault) {
             return "wrong uuid";
         case ClusterFrameFault::wrong_data_size:
             return "wrong data size";
+        case ClusterFrameFault::unknown_type:
+            return "unknown type";
         case ClusterFrameFault::unknown_extension:
             return "unknown extension";
         case ClusterFrameFault::bad_extension:
@@ -151,6 +154,8 @@ Result<ClusterMessage, ClusterFrameFault> unpack_cluster_message(std::span<const
         if (frame.size() > cluster_frame_size_max) return fault(ClusterFrameFault::bad_extension);
         return wire::unpack_extension(data);
     }
+    if (legacy.type != legacy_checkpoint_ready && !legacy_request_type(legacy))
+        return fault(ClusterFrameFault::unknown_type);
     legacy.data.assign(data.begin(), data.end());
     if (*swapped) wire::swap_legacy_data(legacy.type, legacy.data);
     return legacy;

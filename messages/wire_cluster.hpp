@@ -27,6 +27,7 @@ enum class ClusterFrameFault : std::uint8_t {
     unknown_version,
     wrong_uuid,  ///< unterminated, empty or not the group's
     wrong_data_size,
+    unknown_type,  ///< neither a request of the field's, nor an answer, nor a checkpoint
     unknown_extension,
     bad_extension  ///< an extension frame whose contents break a bound
 };

@@ -1,5 +1,6 @@
 #include "actors/kernel_gateway/kernel_gateway_actor.hpp"
 
+#include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -20,12 +21,27 @@ TimePoint now_of(Self self) {
     return self->clock().now();
 }
 
-void send_frame(Self self, std::size_t size) {
+/// True if the kernel has it.
+bool send_frame(Self self, std::size_t size) {
     auto& state = self->state;
     CMIRROR_INVARIANT(size > 0 && size <= state.reply.size());
     const int code = state.config.socket->send(std::span(state.reply).first(size));
     // The time matters to what is logged alone.
     state.core->on_sent(code, code == 0 ? TimePoint{} : now_of(self), state.lines);
+    return code == 0;
+}
+
+/// The kernel sends again at once what an earlier daemon did not answer, in place of after 15 s. Numbers that nobody
+/// waits under are ignored by it.
+void ask_for_repetition(Self self, std::size_t count_max) {
+    auto& state = self->state;
+    for (; count_max > 0 && !state.to_repeat.empty(); --count_max) {
+        const std::size_t size = pack_kernel_resend(state.to_repeat.back(), state.reply);
+        // The kernel takes all at once. Whoever stands in for it may have little room, and may not be known yet.
+        if (state.config.socket->send(std::span(state.reply).first(size)) != 0) return;
+        state.core->on_asked_again();
+        state.to_repeat.pop_back();
+    }
 }
 
 void carry_out(Self self, KernelGatewayCore::Verdict&& verdict) {
@@ -35,7 +51,10 @@ void carry_out(Self self, KernelGatewayCore::Verdict&& verdict) {
             send_frame(self, pack_kernel_refusal(*address, state.reply));
         return;
     }
-    const auto begin = [self, &state](const KernelRequest& request) { state.core->on_request(request, now_of(self)); };
+    const auto begin = [self, &state](const KernelRequest& request) {
+        if (state.config.journal != nullptr) state.config.journal->received(request.seq);
+        state.core->on_request(request, now_of(self));
+    };
     if (auto* unknown = std::get_if<KernelGatewayCore::ToSupervisor>(&verdict)) {
         begin(unknown->request);
         self->send(state.config.supervisor, std::move(unknown->request));
@@ -58,6 +77,7 @@ void receive_one(Self self, int descriptor) {
     else
         state.config.watcher->rearm(descriptor);
     if (datagram.kind == Kind::from_kernel) {
+        ask_for_repetition(self, 1);
         const auto frame = std::span<const std::byte>(state.received).first(datagram.size);
         carry_out(self, state.core->on_frame(frame));
     } else {
@@ -67,6 +87,7 @@ void receive_one(Self self, int descriptor) {
 
 void note_answer(Self self, const KernelReply& reply) {
     auto& state = self->state;
+    if (state.config.journal != nullptr) state.config.journal->answered(reply.seq);
     const auto took = state.core->on_reply(reply, now_of(self));
     if (state.config.recorder == nullptr) return;
     state.config.recorder->answered({reply.type, reply.luid, reply.seq, reply.error, took.value_or(0ns)});
@@ -89,6 +110,11 @@ KernelGatewayActor::behavior_type kernel_gateway(Self self, KernelGatewayConfig 
     state.core.emplace(config.routes_max);
     state.config = std::move(config);
     state.config.watcher->watch(state.config.socket->descriptor(), caf::actor_cast<caf::actor>(self));
+    if (state.config.journal != nullptr) {
+        state.to_repeat = state.config.journal->take_unanswered();
+        std::reverse(state.to_repeat.begin(), state.to_repeat.end());
+        ask_for_repetition(self, state.to_repeat.size());
+    }
     const auto flush_lines = [self] { write_lines(*self->state.config.sink, self->state.lines); };
     return {
         [self, flush_lines](descriptor_ready_atom, int descriptor) {
@@ -96,8 +122,7 @@ KernelGatewayActor::behavior_type kernel_gateway(Self self, KernelGatewayConfig 
             flush_lines();
         },
         [self, flush_lines](const KernelReply& reply) {
-            send_frame(self, pack_kernel_reply(reply, self->state.reply));
-            note_answer(self, reply);
+            if (send_frame(self, pack_kernel_reply(reply, self->state.reply))) note_answer(self, reply);
             flush_lines();
         },
         [self, flush_lines](const RouteAdded& route) {

@@ -20,6 +20,8 @@ struct KernelGatewayConfig {
     std::size_t routes_max = 1024;
     /// Outlives the actor system, too; null: nothing is recorded.
     EventRecorder* recorder = nullptr;
+    /// Outlives the actor system, too; null: the kernel repeats by itself what an earlier daemon left unanswered.
+    RequestJournal* journal = nullptr;
 };
 
 struct KernelGatewayState {
@@ -32,6 +34,8 @@ struct KernelGatewayState {
     std::array<std::byte, kernel_frame_size_max> received{};
     std::array<std::byte, kernel_frame_size_max> reply{};
     LogLines lines;
+    /// Requests to an earlier daemon that the kernel is still to be asked for again.
+    std::vector<std::uint32_t> to_repeat;
 };
 
 /// Watches the socket from its start until Shutdown.

@@ -144,6 +144,7 @@ ActorStatus KernelGatewayCore::status() const {
     add("requests", requests_);
     add("replies", replies_);
     add("refused", refused_);
+    add("asked_again", asked_again_);
     add("foreign", foreign_);
     add("overruns", overruns_);
     add("receive_errors", receive_errors_);

@@ -55,6 +55,8 @@ class KernelGatewayCore {
     std::optional<std::chrono::nanoseconds> on_reply(const KernelReply& reply, TimePoint now);
     /// A reply was sent: 0 or a positive errno.
     void on_sent(int code, TimePoint now, LogLines& lines);
+    /// The kernel was asked to send a request again.
+    void on_asked_again() { ++asked_again_; }
 
     /// Requests for `luid` that carry `uuid` go to the slot given back from now on; nothing if there are too many.
     std::optional<RouteSlot> add_route(const Uuid& uuid, Luid luid, LogLines& lines);
@@ -100,6 +102,7 @@ class KernelGatewayCore {
     std::uint64_t requests_ = 0;
     std::uint64_t replies_ = 0;
     std::uint64_t refused_ = 0;
+    std::uint64_t asked_again_ = 0;
     std::uint64_t foreign_ = 0;
     std::uint64_t overruns_ = 0;
     std::uint64_t receive_errors_ = 0;

@@ -227,6 +227,7 @@ class MirrorLogCore {
     void start_write(Instant now, Effects& effects);
     void take_device_over(Instant now, Effects& effects);
     void hand_device_over(Instant now, Effects& effects);
+    void note_device_free(const Ops& ops);
     void send_confirmations(Effects& effects);
     void update_confirmed();
     void answer_flushes(Effects& effects);
@@ -363,6 +364,10 @@ class MirrorLogCore {
     Progress durable_;
     DeviceWriter writer_;
     bool merged_ = false;
+    /// Was the device merged when another member became the server in place of this one?
+    bool relieved_merged_ = false;
+    /// Do those that this member relieves all vouch for what is on the device? False for good once one was lost.
+    std::optional<bool> handed_whole_;
     /// The server's, before it has asked for the device's map.
     bool takes_over_ = false;
     /// A node that was lost may still write the device until then.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <utility>
 
 #include "actors/mirror_log/mirror_log_core.hpp"
 
@@ -61,7 +62,7 @@ void MirrorLogCore::server_changed(Effects& effects) {
     confirmed_by_other_ = std::min(confirmed_by_other_, confirmed_);
     if (now_server != self_ && device_ready()) {
         // Others write the device from now on: what it holds is to be looked at again before we do.
-        merged_ = false;
+        relieved_merged_ = std::exchange(merged_, false);
         durable_.clear();
     }
     takes_over_ = now_server == self_ && device_ready() && !merged_;
@@ -83,8 +84,15 @@ void MirrorLogCore::hand_device_over(Instant now, Effects& effects) {
     if (is_server() || writer_.busy() || now < device_doubt_until_) return;
     if (self.relieved == std::max(self.handed_over, handed_over_)) return;
     handed_over_ = self.relieved;
-    outbox_.add({OpKind::device_free, handed_over_, 1});
+    outbox_.add({OpKind::device_free, handed_over_, relieved_merged_ ? device_behind_state : 1});
     outbox_.send(effects, now);
+}
+
+/// Who handed the device over may vouch for it: what it calls dirty beyond the state was cleared since it was written.
+void MirrorLogCore::note_device_free(const Ops& ops) {
+    for (const Op& op : ops.ops)
+        if (op.kind == OpKind::device_free && takes_over_)
+            handed_whole_ = handed_whole_.value_or(true) && op.count == device_behind_state;
 }
 
 void MirrorLogCore::device_read(const Result<DeviceImage, DeviceError>& image, Instant now, Effects& effects) {
@@ -112,8 +120,9 @@ void MirrorLogCore::device_read(const Result<DeviceImage, DeviceError>& image, I
     after_event(now, effects);
 }
 
-// A region is clean only if it was clean on the device and is clean in memory (spec/disk.md). All members hear of what
-// the device says otherwise; our own copy changes when that is delivered.
+// A region is clean only if it was clean on the device and is clean in memory (spec/disk.md), unless the server before
+// vouches that the state knows all that is on the device. All members hear of what the device says otherwise; our own
+// copy changes when that is delivered.
 void MirrorLogCore::merge(const DeviceImage& image, Effects& effects) {
     merged_ = true;
     writer_.everything_changed(args_.region_count);
@@ -121,7 +130,7 @@ void MirrorLogCore::merge(const DeviceImage& image, Effects& effects) {
     std::uint64_t differing = 0;
     for (std::uint64_t word = 0; word * 32 < args_.region_count; ++word) {
         const std::uint32_t on_device = word < image.words.size() && word * 32 < known ? image.words[word] : 0;
-        std::uint32_t dirty = state_->clean().word32(word) & ~on_device;
+        std::uint32_t dirty = handed_whole_.value_or(false) ? 0 : state_->clean().word32(word) & ~on_device;
         for (; dirty != 0; dirty &= dirty - 1) {
             const auto bit = static_cast<unsigned>(std::countr_zero(dirty));
             need_ = outbox_.add({OpKind::not_clean, word * 32 + bit, 1}) + 1;

@@ -100,6 +100,10 @@ void MirrorLogCore::apply(const GroupEvent& event, Instant now, Effects& effects
 void MirrorLogCore::apply_membership(const Membership& membership, StateChanges& changes, Effects& effects) {
     // Whoever confirms from now on may have spoken while another one counted.
     if (!membership.left.empty()) sent_confirm_.clear();
+    // One that went without a word may have written what nobody here knows of.
+    if (std::any_of(membership.left.begin(), membership.left.end(),
+                    [](const MemberChange& gone) { return gone.reason != ChangeReason::leave; }))
+        handed_whole_ = false;
     for (const MemberChange& gone : membership.left) {
         if (gone.reason != ChangeReason::leave)
             say(LogLevel::notice, "node " + std::to_string(gone.member.node) + " is lost", effects,
@@ -127,6 +131,7 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
         if (gap) outbox_.send_again(effects, now);
         if (sender == self_) outbox_.delivered(state_->member(self_)->next_seq, now);
         note_durable_ops(sender, *ops);
+        if (sender != self_) note_device_free(*ops);
     } else if (const auto* hello = std::get_if<Hello>(&delivery.message)) {
         if (hello->region_count != args_.region_count)
             say(LogLevel::error,

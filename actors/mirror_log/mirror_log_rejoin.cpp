@@ -8,6 +8,7 @@ void MirrorLogCore::became_valid(bool known, Instant now, Effects& effects) {
     valid_ = true;
     founding_ = false;
     last_server_ = {};
+    handed_whole_.reset();
     // What came with the state may still wait for its confirmation, by whoever confirmed until now.
     for (const Member& member : state_->members())
         if (member.valid && member.id != self_) to_confirm_[member.id] = member.next_seq;

@@ -19,7 +19,8 @@ namespace cmirror {
 class UnixDatagramSocket final : public KernelSocket {
   public:
     /// Binds a socket at `path`, mode 0600. A socket there that nobody listens on is replaced; a socket in use or any
-    /// other kind of file is an error. Answers go to the most recent sender, which must have a name.
+    /// other kind of file is an error. Answers go to the most recent sender, which must have a name; before there is
+    /// one, to a socket at `path`.stand-in.
     static Result<std::unique_ptr<UnixDatagramSocket>, KernelSocketFailure> open(const std::string& path);
     /// Takes a connected socket over (one end of a socketpair); answers go to its peer.
     static std::unique_ptr<UnixDatagramSocket> adopt(UniqueFd socket);
@@ -29,7 +30,7 @@ class UnixDatagramSocket final : public KernelSocket {
 
     int descriptor() const override { return socket_.get(); }
     KernelDatagram receive(std::span<std::byte> buffer) override;
-    /// ENOTCONN while nobody who can be answered has sent anything.
+    /// ENOTCONN if the most recent sender cannot be answered.
     int send(std::span<const std::byte> frame) override;
 
   private:

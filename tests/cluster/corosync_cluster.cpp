@@ -48,6 +48,8 @@ void enter_private_namespaces() {
     require(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "cannot make mounts private");
     require(::mount("tmpfs", "/dev/shm", "tmpfs", 0, nullptr) == 0, "cannot mount a tmpfs on /dev/shm");
     shell("ip link set lo up");
+    // As the connector, Unix datagram sockets take more than the 10 datagrams that are usual.
+    shell("echo 4096 >/proc/sys/net/unix/max_dgram_qlen");
 }
 
 CorosyncCluster::CorosyncCluster(NodeId node_count) {
@@ -87,9 +89,9 @@ void CorosyncCluster::make_network(NodeId node) {
     const auto here = "ip link add v" + number + " type veth peer name eth0 netns " + node_path(network) +
                       " && ip link set v" + number + " master br0 up";
     shell(here);
-    const pid_t child = spawn(
-        node, {"sh", "-c",
-               "ip link set lo up && ip addr add 10.77.0." + number + "/24 dev eth0 && " + "ip link set eth0 up"});
+    const pid_t child = spawn(node, {"sh", "-c",
+                                     "ip link set lo up && ip addr add 10.77.0." + number + "/24 dev eth0 && " +
+                                         "ip link set eth0 up && echo 4096 >/proc/sys/net/unix/max_dgram_qlen"});
     int status = 0;
     ::waitpid(child, &status, 0);
     if (status != 0) give_up("cannot set the address of node " + number);

@@ -5,12 +5,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <regex>
+#include <sstream>
 #include <utility>
 
 #include "messages/invariant.hpp"
@@ -23,8 +25,7 @@ using Clock = KernelStandIn::Clock;
 constexpr auto patience = std::chrono::seconds{60};
 /// The kernel asks 4 times a second.
 constexpr auto ask_again = std::chrono::milliseconds{250};
-constexpr auto resend_after = std::chrono::seconds{3};
-constexpr auto table = "65536 clustered-core 1024";
+constexpr auto resend_after = std::chrono::seconds{15};
 
 Uuid uuid() {
     return *Uuid::from_text("LVM-three-daemons");
@@ -44,6 +45,13 @@ std::string field(const std::string& text, const std::string& name) {
     const std::regex pattern("  " + name + " +: (.*)");
     std::smatch match;
     return std::regex_search(text, match, pattern) ? match[1].str() : "";
+}
+
+std::size_t count_of(const std::string& text, const std::string& what) {
+    std::size_t count = 0;
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1))
+        ++count;
+    return count;
 }
 
 }  // namespace
@@ -72,12 +80,13 @@ void Rules::write_begins(NodeId node, RegionNumber region) {
     written[node].insert(region);
 }
 
-DaemonCluster::DaemonCluster() : corosync_(node_count) {
+DaemonCluster::DaemonCluster(const std::string& log, NodeId nodes)
+    : corosync_(nodes), table_("65536 " + log + " 1024") {
     std::string pattern = "/tmp/cmirror-daemons-XXXXXX";
     CMIRROR_INVARIANT(::mkdtemp(pattern.data()) != nullptr);
     folder_ = pattern;
     corosync_.start_all();
-    for (NodeId id = 1; id <= node_count; ++id) {
+    for (NodeId id = 1; id <= nodes; ++id) {
         auto node = std::make_unique<Node>();
         node->id = id;
         node->luid = 0xffff888000000000U + id * 0x1000U;
@@ -158,15 +167,15 @@ void DaemonCluster::expect_ok(Node& node, RequestType type, const KernelAnswer& 
 
 void DaemonCluster::create(NodeId id) {
     Node& node = *nodes_.at(id);
-    node.kernel->use(uuid(), node.luid, table);
-    const auto created = ask(id, RequestType::ctr, ConstructorText{table, false});
+    node.kernel->use(uuid(), node.luid, table_);
+    const auto created = ask(id, RequestType::ctr, ConstructorText{table_, false});
     const auto resumed = ask(id, RequestType::resume);
     if (!created || created->error != 0 || !resumed || resumed->error != 0)
         rules.says("node " + std::to_string(id) + " could not create its log");
 }
 
 void DaemonCluster::create_all() {
-    for (NodeId id = 1; id <= node_count; ++id)
+    for (const auto& [id, node] : nodes_)
         create(id);
 }
 
@@ -241,6 +250,7 @@ void DaemonCluster::mark(Node& node, RegionNumber region, RegionNumber first) {
             expect_ok(node, RequestType::flush, flushed);
             rules.write_begins(node.id, region);
             ++node.writes;
+            note_write(node);
             rules.write_ends(node.id, region);
             node.kernel->ask(RequestType::clear_region, list(region), [](const KernelAnswer&) {});
             const RegionNumber next = region + node_count < region_count ? region + node_count : first;
@@ -249,6 +259,29 @@ void DaemonCluster::mark(Node& node, RegionNumber region, RegionNumber first) {
             });
         });
     });
+}
+
+void DaemonCluster::note_write(Node& node) {
+    const auto now = Clock::now();
+    if (node.last_write != Clock::time_point{})
+        node.longest_pause = std::max(node.longest_pause, now - node.last_write);
+    node.last_write = now;
+}
+
+Clock::duration DaemonCluster::longest_pause(NodeId id) {
+    Node& node = *nodes_.at(id);
+    const auto now = Clock::now();
+    const auto going_on = node.last_write == Clock::time_point{} ? Clock::duration{0} : now - node.last_write;
+    node.last_write = now;
+    return std::max(std::exchange(node.longest_pause, Clock::duration{0}), going_on);
+}
+
+std::vector<std::string> DaemonCluster::lines_since(NodeId id, std::size_t said) const {
+    std::istringstream text{nodes_.at(id)->log.substr(said)};
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(text, line);)
+        lines.push_back(line);
+    return lines;
 }
 
 void DaemonCluster::suspend_and_resume(NodeId id, unsigned times) {
@@ -303,9 +336,9 @@ bool DaemonCluster::until_idle() {
 }
 
 bool DaemonCluster::until_in_sync() {
-    for (NodeId id = 1; id <= node_count; ++id) {
-        const bool done = until([&] {
-            const auto count = ask(id, RequestType::get_sync_count);
+    for (const auto& [id, node] : nodes_) {
+        const bool done = until([&, node = id] {
+            const auto count = ask(node, RequestType::get_sync_count);
             return count && count->error == 0 && count->numbers.at(0) == region_count;
         });
         if (!done) return false;
@@ -324,15 +357,15 @@ std::optional<LogSnapshot> DaemonCluster::snapshot(NodeId id) {
         return at != std::string::npos && text.find('\n', at) != std::string::npos;
     });
     if (!told) return std::nullopt;
-    return LogSnapshot{field(text, "events"), field(text, "sync_count"), field(text, "state"), field(text, "quorum"),
-                       field(text, "marks")};
+    return LogSnapshot{field(text, "events"), field(text, "sync_count"), field(text, "state"),
+                       field(text, "quorum"), field(text, "marks"),      count_of(text, ": valid")};
 }
 
 bool DaemonCluster::until_equal() {
     return until([this] {
         const auto first = snapshot(1);
-        return first && first->state == "active" && first->quorum == "YES" && snapshot(2) == first &&
-               snapshot(3) == first;
+        return first && first->state == "active" && first->quorum == "YES" &&
+               std::ranges::all_of(nodes_, [&](const auto& n) { return snapshot(n.first) == first; });
     });
 }
 

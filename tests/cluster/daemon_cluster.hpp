@@ -39,6 +39,8 @@ struct LogSnapshot {
     std::string state;
     std::string quorum;
     std::string marks;
+    /// Of the log.
+    std::size_t members = 0;
 
     friend bool operator==(const LogSnapshot&, const LogSnapshot&) = default;
 };
@@ -48,8 +50,9 @@ class DaemonCluster {
     static constexpr std::uint64_t region_count = 64;
     static constexpr NodeId node_count = 3;
 
-    /// Starts corosyncs and daemons.
-    DaemonCluster();
+    /// Starts corosyncs and daemons on the nodes 1 to `nodes`. `log`: the type of the mirror's log, and its device if
+    /// any.
+    explicit DaemonCluster(const std::string& log = "clustered-core", NodeId nodes = node_count);
     ~DaemonCluster();
 
     // -- the log of one mirror on all nodes
@@ -67,9 +70,16 @@ class DaemonCluster {
     std::uint64_t writes(NodeId node) const { return nodes_.at(node)->writes; }
     bool suspended_often_enough(NodeId node) const { return nodes_.at(node)->suspends_left == 0; }
 
+    /// The longest time between the ends of two writes of a node since the last call, also one that goes on.
+    KernelStandIn::Clock::duration longest_pause(NodeId node);
+    /// How much a daemon has said so far, and the lines since then.
+    std::size_t said(NodeId node) const { return nodes_.at(node)->log.size(); }
+    std::vector<std::string> lines_since(NodeId node, std::size_t said) const;
+
     // -- faults
     void kill_daemon(NodeId node);
     void start_daemon(NodeId node);
+    pid_t daemon(NodeId node) const { return nodes_.at(node)->daemon; }
     CorosyncCluster& corosync() { return corosync_; }
 
     /// Lets everything go on until that is so; false after a minute, with what is known in report().
@@ -95,6 +105,8 @@ class DaemonCluster {
         std::unique_ptr<KernelStandIn> kernel;
         Luid luid = 0;
         std::uint64_t writes = 0;
+        KernelStandIn::Clock::time_point last_write;
+        KernelStandIn::Clock::duration longest_pause{0};
         /// Writers and recoverers that are under way.
         std::uint64_t tasks = 0;
         unsigned suspends_left = 0;
@@ -104,6 +116,7 @@ class DaemonCluster {
     };
 
     void poll_once();
+    void note_write(Node& node);
     void write_next(Node& node, RegionNumber region, RegionNumber first);
     void mark(Node& node, RegionNumber region, RegionNumber first);
     void recover_next(Node& node);
@@ -115,6 +128,7 @@ class DaemonCluster {
 
     CorosyncCluster corosync_;
     std::string folder_;
+    std::string table_;
     std::map<NodeId, std::unique_ptr<Node>> nodes_;
     std::multimap<KernelStandIn::Clock::time_point, std::function<void()>> timers_;
     bool stopping_ = false;

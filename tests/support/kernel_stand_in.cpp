@@ -14,7 +14,13 @@
 namespace cmirror::test {
 namespace {
 
-constexpr auto no_listener_pause = std::chrono::milliseconds{100};
+/// Before every CTR of a reconnect (spec/kernel.md, "Transport").
+constexpr auto reconnect_pause = std::chrono::seconds{2};
+
+bool is_lost_without_listener(RequestType type) {
+    return type == RequestType::dtr || type == RequestType::presuspend || type == RequestType::postsuspend ||
+           type == RequestType::resume;
+}
 
 sockaddr_un address_of(const std::string& path) {
     sockaddr_un address{};
@@ -52,7 +58,7 @@ void KernelStandIn::use(const Uuid& uuid, Luid luid, const std::string& table) {
 }
 
 void KernelStandIn::ask(RequestType type, RequestPayload payload, Done done) {
-    Waiting waiting{type, std::move(payload), std::move(done), {}};
+    Waiting waiting{type, std::move(payload), std::move(done), {}, false};
     if (reconnecting_) return behind_.push_back(std::move(waiting));
     const std::uint32_t seq = next_seq_++;
     waiting_.emplace(seq, std::move(waiting));
@@ -67,8 +73,26 @@ void KernelStandIn::send(std::uint32_t seq) {
     const auto address = address_of(daemon_);
     const auto sent = ::sendto(socket_.get(), frame.data(), size, MSG_DONTWAIT,
                                reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    // Nobody listens: the kernel tries again after a while.
-    if (sent < 0) waiting.due = Clock::now() + no_listener_pause;
+    if (sent >= 0) return;
+    // Nobody listens. (That a request of a suspend or resume is lost then is not what is tested here: it is repeated.)
+    if (waiting.type == RequestType::ctr || is_lost_without_listener(waiting.type))
+        pause(waiting);
+    else
+        fall_behind(seq);
+}
+
+void KernelStandIn::pause(Waiting& waiting) {
+    waiting.due = Clock::now() + reconnect_pause;
+    waiting.to_come = true;
+}
+
+/// The log is unknown, or nobody is there: the request waits until the log was created again.
+void KernelStandIn::fall_behind(std::uint32_t seq) {
+    const auto found = waiting_.find(seq);
+    behind_.push_back(std::move(found->second));
+    waiting_.erase(found);
+    past_.try_emplace(seq, false);
+    if (!reconnecting_) reconnect();
 }
 
 void KernelStandIn::receive() {
@@ -92,15 +116,16 @@ void KernelStandIn::take(const UnpackedKernelReply& reply) {
             ++counters_.repeated_replies;
         return;
     }
+    if (reply.error == -EAGAIN) {
+        ++counters_.asked_again;
+        return send_again(reply.seq);
+    }
+    past_[reply.seq] = true;
+    const auto type = found->second.type;
+    if (reply.error == -ESRCH && type != RequestType::ctr && !is_lost_without_listener(type))
+        return fall_behind(reply.seq);
     Waiting waiting = std::move(found->second);
     waiting_.erase(found);
-    past_[reply.seq] = true;
-    const bool of_reconnect = waiting.type == RequestType::ctr || waiting.type == RequestType::resume;
-    if (reply.error == -ESRCH && !of_reconnect) {
-        behind_.push_back(std::move(waiting));
-        if (!reconnecting_) reconnect();
-        return;
-    }
     ++counters_.answered;
     KernelAnswer answer{reply.error, std::vector<std::uint64_t>(reply.data.size() / sizeof(std::uint64_t))};
     std::memcpy(answer.numbers.data(), reply.data.data(), answer.numbers.size() * sizeof(std::uint64_t));
@@ -110,7 +135,8 @@ void KernelStandIn::take(const UnpackedKernelReply& reply) {
 // The log is unknown: create it again, resume it, then repeat what had to wait.
 void KernelStandIn::reconnect() {
     ++counters_.reconnects;
-    ask(RequestType::ctr, ConstructorText{table_, true}, [this](const KernelAnswer&) {
+    const auto created = [this](const KernelAnswer& answer) {
+        if (answer.error != 0) return reconnect();
         reconnecting_ = false;
         ask(RequestType::resume, {}, [this](const KernelAnswer&) {
             reconnecting_ = false;
@@ -118,8 +144,19 @@ void KernelStandIn::reconnect() {
                 ask(waiting.type, std::move(waiting.payload), std::move(waiting.done));
         });
         reconnecting_ = true;
-    });
+    };
+    Waiting ctr{RequestType::ctr, ConstructorText{table_, true}, created, Clock::now() + reconnect_pause, true};
+    waiting_.emplace(next_seq_++, std::move(ctr));
     reconnecting_ = true;
+}
+
+/// Under a new number, as the kernel does.
+void KernelStandIn::send_again(std::uint32_t seq) {
+    const std::uint32_t again = next_seq_++;
+    waiting_.emplace(again, std::move(waiting_.at(seq)));
+    waiting_.erase(seq);
+    past_[seq] = false;
+    send(again);
 }
 
 void KernelStandIn::tick() {
@@ -128,13 +165,8 @@ void KernelStandIn::tick() {
     for (const auto& [seq, waiting] : waiting_)
         if (now >= waiting.due) overdue.push_back(seq);
     for (const std::uint32_t seq : overdue) {
-        // Under a new number, as the kernel does.
-        const std::uint32_t again = next_seq_++;
-        waiting_.emplace(again, std::move(waiting_.at(seq)));
-        waiting_.erase(seq);
-        past_[seq] = false;
-        ++counters_.resent;
-        send(again);
+        counters_.resent += std::exchange(waiting_.at(seq).to_come, false) ? 0U : 1U;
+        send_again(seq);
     }
 }
 

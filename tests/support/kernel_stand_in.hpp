@@ -30,7 +30,9 @@ class KernelStandIn {
 
     struct Counters {
         std::uint64_t answered = 0;
+        /// After a time without an answer, and because the daemon asked for it.
         std::uint64_t resent = 0;
+        std::uint64_t asked_again = 0;
         std::uint64_t reconnects = 0;
         /// Replies to a seq that was never used.
         std::uint64_t unknown_replies = 0;
@@ -65,11 +67,16 @@ class KernelStandIn {
         RequestPayload payload;
         Done done;
         Clock::time_point due;
+        /// Not sent yet, or to nobody: it is after a pause.
+        bool to_come = false;
     };
 
     void send(std::uint32_t seq);
+    void send_again(std::uint32_t seq);
     void take(const UnpackedKernelReply& reply);
+    static void pause(Waiting& waiting);
     void reconnect();
+    void fall_behind(std::uint32_t seq);
 
     UniqueFd socket_;
     std::string daemon_;

@@ -102,9 +102,12 @@ TEST_F(WireCluster, text_of_the_other_byte_order_stays) {
     const auto status = legacy(0x100f, bytes_of(16));
     EXPECT_EQ(unpack_cluster_message(swapped(frame_of(status), 0), group()), ClusterMessage{status});
 }
-TEST_F(WireCluster, data_of_an_unknown_type_stays) {
-    const auto unknown = legacy(99, bytes_of(16));
-    EXPECT_EQ(unpack_cluster_message(swapped(frame_of(unknown), 0), group()), ClusterMessage{unknown});
+TEST_F(WireCluster, frame_of_an_unknown_type_is_refused) {
+    for (const std::uint32_t type : {0U, 18U, 99U, 0x1000U, 0x1063U, 0xdeadbeefU}) {
+        const auto unknown = unpack_cluster_message(frame_of(legacy(type, bytes_of(16))), group());
+        ASSERT_FALSE(unknown.has_value()) << type;
+        EXPECT_EQ(unknown.error(), ClusterFrameFault::unknown_type);
+    }
 }
 TEST_F(WireCluster, integer_cut_short_stays) {
     const auto odd = legacy(10, bytes_of(12));

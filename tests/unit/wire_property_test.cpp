@@ -32,6 +32,11 @@ Op any_op() {
     return {kind, region, count};
 }
 
+/// A request or its answer.
+std::uint32_t any_legacy_type() {
+    return *rc::gen::inRange(1U, 18U) | (any<bool>() ? 0x1000U : 0U);
+}
+
 ClusterMessage any_message() {
     switch (*rc::gen::inRange(0, 9)) {
         case 0: {
@@ -68,7 +73,7 @@ ClusterMessage any_message() {
             return StateDigest{any<std::uint64_t>(), any<std::uint64_t>()};
         default:
             return LegacyFrame{any<std::uint32_t>(), any<std::uint32_t>(), any<std::uint32_t>(), any<std::int32_t>(),
-                               any<std::uint32_t>(), any<std::uint32_t>(), any_bytes(64)};
+                               any<std::uint32_t>(), any_legacy_type(),    any_bytes(64)};
     }
 }
 

@@ -187,7 +187,7 @@ class Writer:
         self._job = self.node.start(
             f"while :; do for i in $(seq 0 {mib * 16 - 1}); do [ -e {self._stop} ] && exit 0;"
             f" dd if={source} of={mirror.path} bs=64k count=1 skip=$i seek=$(({at_mib} * 16 + i)) oflag=direct conv=notrunc 2>/dev/null"
-            f" || exit 1; echo >>{self._count}; done; done", "writer")
+            f" || exit 1; read t idle </proc/uptime; echo $t >>{self._count}; done; done", "writer")
 
     def written(self) -> int:
         """How many writes have ended."""
@@ -197,6 +197,11 @@ class Writer:
         """Wait until so many more writes have ended."""
         begin = self.written()
         wait_for(f"node {self.node.nodeid} goes on writing to {self.mirror.name}", lambda: self.written() >= begin + count, timeout)
+
+    def longest_pause(self, since: int = 0) -> float:
+        """The longest time in seconds between the ends of two writes, behind the first `since` of them."""
+        times = [float(line) for line in self.node.check(f"tail -n +{since + 1} {self._count}").split()]
+        return max((b - a for a, b in zip(times, times[1:])), default=0.0)
 
     def stop(self, timeout: float = 180) -> None:
         """Stop after the write that is under way; NodeError if one has failed."""
