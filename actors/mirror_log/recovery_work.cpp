@@ -39,8 +39,12 @@ std::uint64_t RecoveryWork::left(const GrantTable& grants, Owner owner) const {
 }
 
 // A run doubles while it would take less than half the time it should, and halves when it takes more.
-bool RecoveryWork::ended(RegionNumber region, Instant now) {
-    if (current_ != region) return false;
+bool RecoveryWork::ended(const GrantTable& grants, Owner owner, RegionNumber region, Instant now) {
+    if (current_ != region) {
+        // Given to the kernel by an earlier daemon that left no word of it.
+        if (grants.granted_to(region) == owner) finished_.insert(region);
+        return false;
+    }
     const Instant took = now - started_;
     if (took * static_cast<std::int64_t>(run_length_) * 2 < run_time)
         run_length_ = std::min(run_length_ * 2, run_max);

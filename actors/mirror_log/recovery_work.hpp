@@ -33,7 +33,7 @@ class RecoveryWork {
     std::uint64_t left(const GrantTable& grants, Owner owner) const;
 
     /// The kernel reported on the region, well or ill. True if it was the current one.
-    bool ended(RegionNumber region, Instant now);
+    bool ended(const GrantTable& grants, Owner owner, RegionNumber region, Instant now);
     /// A kernel waits for the region: if it is one of ours, it comes next.
     void prefer(RegionNumber region);
     /// The kernel gave up what it was given (PRESUSPEND).

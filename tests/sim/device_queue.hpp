@@ -33,6 +33,8 @@ class DeviceQueue {
 
     Daemon& daemon_;
     Node& node_;
+    std::string describe(const Request& request) const;
+
     std::string name_;
     LogDeviceActor device_;
     std::deque<Request> waiting_;

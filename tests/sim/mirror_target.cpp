@@ -157,6 +157,14 @@ Co<void> MirrorTarget::complete_recovery(RegionNumber region, bool success) {
     recovery_ended_.notify();
 }
 
+Instant MirrorTarget::written_at(RegionNumber region) const {
+    Instant youngest{};
+    const auto [first, last] = dispatched_.equal_range(region);
+    for (auto it = first; it != last; ++it)
+        youngest = std::max(youngest, it->second->since);
+    return youngest;
+}
+
 Co<void> MirrorTarget::recover() {
     if (recovery_slots_ > 0) {
         --recovery_slots_;
@@ -167,6 +175,7 @@ Co<void> MirrorTarget::recover() {
         } else if (*region >= data_.regions()) {
             world_.violation("hand out", kernel_.node().id, "a region behind the mirror's end is handed out");
         } else {
+            granted_at_ = world_.now();
             co_await enter(*region);
             Region& entry = hash_[*region];
             std::erase(clean_list_, *region);

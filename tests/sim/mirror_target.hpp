@@ -57,8 +57,12 @@ class MirrorTarget {
     std::string describe() const;
     /// A recovery copy of this region is under way here.
     bool copies(RegionNumber region) const { return copying_ == region; }
+    /// When the last region was given to this kernel to be recovered.
+    Instant granted_at() const { return granted_at_; }
     /// Writes to the region that are on their way to the legs.
     bool writes(RegionNumber region) const { return dispatched_.contains(region); }
+    /// When the youngest of them was submitted.
+    Instant written_at(RegionNumber region) const;
     /// The kernel asks for recovery as long as this is below the region count.
     RegionNumber in_sync_hint() const { return log_.in_sync_hint(); }
 
@@ -114,6 +118,7 @@ class MirrorTarget {
     /// Writes under way, by region.
     std::multimap<RegionNumber, BioPtr> dispatched_;
     std::optional<RegionNumber> copying_;
+    Instant granted_at_{};
     bool wake_ = false, working_ = false, wake_planned_ = false;
     Signal woken_, idle_, recovery_ended_;
     /// Recoveries that may be started: 1, or 0 while one runs or they are stopped.

@@ -40,6 +40,8 @@ struct Mirror {
     std::string device;
     /// Null for a core log.
     std::shared_ptr<FakeDisk> disk;
+    /// When a member last started the log anew, without a word of those whose daemons were away.
+    std::optional<Instant> started_anew = std::nullopt;
 };
 
 struct Violation {

@@ -62,6 +62,10 @@ void World::was_read(Node& node, MappedDevice& device, Slot slot, Version floor,
 void World::line(Node& node, LogLevel level, std::string_view text) {
     if (const auto path = path_of_line(text); !path.empty()) count(path);
     if (tracing()) tell(node, "log: " + std::string(text));
+    if (text.find(": started alone: ") != std::string_view::npos) {
+        for (Mirror& mirror : mirrors_)
+            if (text.find(mirror.table.uuid.text()) != std::string_view::npos) mirror.started_anew = now();
+    }
     // What the daemon says of itself must not be said.
     const bool internal = level == LogLevel::error && text.find("internal:") != std::string_view::npos;
     const bool differs = text.find("the state differs") != std::string_view::npos;

@@ -23,6 +23,17 @@ TEST_F(Group, daemon_that_is_killed_while_its_kernel_copies_keeps_the_region) {
     expect_equal({1, 2});
 }
 
+TEST_F(Group, region_that_an_earlier_daemon_gave_out_is_not_given_out_again_when_it_is_done) {
+    start({1, 2});
+    const auto work = pair(1, R::get_resync_work);
+    cluster->lose_state_files = true;
+    cluster->kill(1);
+    cluster->restart(1, false);
+    call(1, R::set_region_sync, RegionSync{work.region, true});
+    const auto next = pair(1, R::get_resync_work);
+    EXPECT_TRUE(next.flag == 0 || next.region != work.region);
+}
+
 TEST_F(Group, state_that_was_lost_learns_of_a_copy_that_goes_on) {
     start({1, 2});
     const auto work = pair(1, R::get_resync_work);

@@ -58,7 +58,7 @@ struct RecoveryWorkTests : GrantTests {
 TEST_F(RecoveryWorkTests, regions_come_lowest_first_and_again_until_reported) {
     EXPECT_EQ(work.next(grants, ann, 0s), 10U);
     EXPECT_EQ(work.next(grants, ann, 0s), 10U);
-    EXPECT_TRUE(work.ended(10, 0s));
+    EXPECT_TRUE(work.ended(grants, ann, 10, 0s));
     EXPECT_EQ(work.next(grants, ann, 0s), 11U);
 }
 
@@ -81,10 +81,10 @@ TEST_F(RecoveryWorkTests, region_under_way_is_not_given_back) {
 TEST_F(RecoveryWorkTests, run_grows_while_copies_are_quick_and_shrinks_when_they_are_not) {
     EXPECT_EQ(work.run_length(), 1U);
     work.next(grants, ann, 0s);
-    work.ended(10, 1ms);
+    work.ended(grants, ann, 10, 1ms);
     EXPECT_EQ(work.run_length(), 2U);
     work.next(grants, ann, 1s);
-    work.ended(11, 3s);
+    work.ended(grants, ann, 11, 3s);
     EXPECT_EQ(work.run_length(), 1U);
 }
 
@@ -94,7 +94,7 @@ TEST_F(RecoveryWorkTests, copy_is_under_way_until_its_kernel_says_otherwise) {
     work.grant_changed(grants, ann);
     work.rejoin();
     EXPECT_EQ(work.current(), 10U);
-    EXPECT_TRUE(work.ended(10, 1s));
+    EXPECT_TRUE(work.ended(grants, ann, 10, 1s));
     EXPECT_FALSE(work.current());
 }
 

@@ -12,6 +12,9 @@ class CopiesChecker final : public Checker {
     void write_dispatched(Node& node, MappedDevice& device, MirrorTarget& target, const Bio& bio,
                           bool all_legs) override;
     void copy_started(Node& node, MappedDevice& device, MirrorTarget& target, RegionNumber region) override;
+
+  private:
+    bool forgotten(const MappedDevice& device, Instant since);
 };
 
 }  // namespace cmirror::sim
