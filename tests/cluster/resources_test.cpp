@@ -105,8 +105,8 @@ TEST_F(Resources, two_hundred_logs_at_once) {
     EXPECT_GT(with.locked_kib, 0U) << "its memory is locked";
     for (unsigned number = 0; number < logs; ++number)
         ASSERT_NO_FATAL_FAILURE(remove(number)) << number;
-    EXPECT_TRUE(cluster.until([&] { return use().descriptors <= before.descriptors; })) << use().descriptors;
-    EXPECT_EQ(use().threads, before.threads);
+    EXPECT_TRUE(cluster.until([&] { return use().descriptors <= before.descriptors + 1; })) << use().descriptors;
+    EXPECT_TRUE(cluster.until([&] { return use().threads <= before.threads; })) << use().threads;
 }
 
 TEST_F(Resources, thousand_mirrors_created_and_removed_leave_nothing_behind) {
@@ -157,12 +157,7 @@ TEST_F(Resources, without_memory_a_large_log_is_refused_and_small_ones_go_on) {
     limit(RLIMIT_AS, pages * 4096 + (8U << 20U));
     choose(1);
     const ConstructorText large{"1099511627776 clustered-core 1024", false};
-    const auto created = ask(RequestType::ctr, large);
-    if (created == 0) {
-        bool answered = false;
-        cluster.kernel(1).ask(RequestType::resume, {}, [&](const KernelAnswer&) { answered = true; });
-        cluster.until([&] { return answered; });
-    }
+    EXPECT_EQ(ask(RequestType::ctr, large), -ENOMEM) << cluster.report();
     EXPECT_EQ(::kill(process, 0), 0) << "the daemon lives" << cluster.report();
     EXPECT_EQ(write(0, 7), 0) << cluster.report();
 }
