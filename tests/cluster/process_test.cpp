@@ -93,6 +93,17 @@ TEST(LockFileTests, file_holds_the_pid_and_goes_away) {
     EXPECT_EQ(outcome.code, 0);
 }
 
+TEST(LockFileTests, no_link_is_followed) {
+    const Folder folder;
+    const auto path = folder.path + "/lock";
+    std::ofstream{folder.path + "/target"} << "precious";
+    std::filesystem::create_symlink(folder.path + "/target", path);
+    const auto lock = LockFile::acquire(path);
+    ASSERT_FALSE(lock.has_value());
+    EXPECT_NE(lock.error().text.find("remove it"), std::string::npos);
+    EXPECT_EQ(std::filesystem::file_size(folder.path + "/target"), 8U);
+}
+
 TEST(LockFileTests, folder_that_does_not_exist_is_said) {
     const auto lock = LockFile::acquire("/there-is-no-such-folder/cmirrord.pid");
     ASSERT_FALSE(lock.has_value());

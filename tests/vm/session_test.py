@@ -116,6 +116,29 @@ class SessionTest(vmtest.ClusterTest):
         self.assert_legs_equal(Mirror(self.node, "data", mib=MIB))
         self.passed()
 
+    def test_2b_package_is_installed_again_under_load(self) -> None:
+        writers = [Writer(Mirror(node, "data"), PATTERN, 2, at_mib=node.nodeid * 4) for node in self.cluster.nodes.values()]
+        longest = 0.0
+        for node in self.cluster.nodes.values():
+            before = [writer.written() for writer in writers]
+            daemon = Daemon(node)
+            pid = daemon.pid()
+            self.assertIn("Setting up cmirrord", node.check(f"{DPKG} --install {DEB}", timeout=180))
+            self.assertEqual(daemon.pid(), pid, "the daemon that serves mirrors runs on")
+            node.check(f"kill -KILL {pid}; sleep 1; cmirrord", timeout=60)
+            for writer in writers:
+                writer.wait_more(16)
+            longest = max([longest, *(writer.longest_pause(since - 1) for writer, since in zip(writers, before))])
+        for writer in writers:
+            writer.stop()
+        print(f"longest stall while the package is installed again and the daemons change over: {longest:.2f} s", flush=True)
+        self.assertLess(longest, 5.0)
+        for node in (1, 2, 3):
+            mirror = Mirror(self.cluster[node], "data", mib=MIB)
+            self.assertTrue(mirror.status().complete, f"nothing is resynchronised on node {node}")
+        self.assert_legs_equal(Mirror(self.node, "data", mib=MIB))
+        self.passed()
+
     def test_3_lost_node_is_told_with_what_to_do(self) -> None:
         writer = Writer(Mirror(self.cluster[3], "data"), PATTERN, 2, at_mib=4)
         writer.wait_more(20)
