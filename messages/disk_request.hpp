@@ -1,6 +1,7 @@
 // What a mirror log and its log device say to each other, as plain values (spec/disk.md).
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -37,5 +38,8 @@ struct DeviceError {
     int code = 0;
     std::string text;
 };
+
+/// The error's code of a write that was begun too late; no device gives it.
+inline constexpr int write_too_late = ECANCELED;
 
 }  // namespace cmirror

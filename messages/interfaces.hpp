@@ -3,6 +3,7 @@
 
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -72,10 +73,13 @@ struct ReadDevice {
 struct DeviceRead {
     Result<DeviceImage, DeviceError> image;
 };
-/// Write the blocks durably; writes are carried out in order.
+/// Write the blocks durably; writes are carried out in order. One that is not begun by then (the steady clock's time)
+/// is answered with `write_too_late` and changes nothing: this process may have been stopped meanwhile, and another
+/// node may have taken the device over.
 struct WriteDevice {
     std::uint64_t write = 0;
     DeviceBlocks blocks;
+    std::chrono::nanoseconds begin_by = std::chrono::nanoseconds::max();
 };
 struct DeviceWritten {
     std::uint64_t write = 0;

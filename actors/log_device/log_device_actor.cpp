@@ -34,6 +34,8 @@ LogDeviceActor::behavior_type log_device(Self self, LogDeviceConfig config, Mirr
         [self](const OpenDevice&) { tell(self, DeviceOpened{self->state.core->open()}); },
         [self](const ReadDevice& read) { tell(self, DeviceRead{self->state.core->read(read.region_count)}); },
         [self](const WriteDevice& write) {
+            if (self->clock().now().time_since_epoch() > write.begin_by)
+                return tell(self, DeviceWritten{write.write, Failure<DeviceError>({write_too_late, "too late"})});
             tell(self, DeviceWritten{write.write, self->state.core->write(write.blocks)});
         },
     };

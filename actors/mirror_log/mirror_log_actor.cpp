@@ -14,6 +14,9 @@ namespace {
 using namespace mirror_log;
 using Self = MirrorLogActor::stateful_pointer<MirrorLogState>;
 
+/// A write that the device's thread gets to later than this is one of a daemon that was stopped.
+constexpr Instant write_begins_within = std::chrono::seconds{1};
+
 Instant now(Self self) {
     return self->state.clock->now().time_since_epoch();
 }
@@ -58,7 +61,7 @@ struct Perform {
     }
     void operator()(const ReadEffect& effect) const { self->send(state.device, ReadDevice{effect.region_count}); }
     void operator()(WriteEffect& effect) const {
-        self->send(state.device, WriteDevice{effect.write, std::move(effect.blocks)});
+        self->send(state.device, WriteDevice{effect.write, std::move(effect.blocks), now(self) + write_begins_within});
     }
     void operator()(const KeepEffect& effect) const { keep(state, effect); }
     void operator()(const LineEffect& effect) const {

@@ -224,6 +224,7 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
         if (grant_idle_since_) consider(*grant_idle_since_ + config_.settings.grant_idle);
         consider(lazy_send_due_);
         consider(lazy_write_due_);
+        consider(write_again_due_);
         consider(confirm_again_due_);
         if (merged_) consider(device_rewrite_due_);
         if (now < device_doubt_until_ && (takes_over_ || state_->hands_device_over())) consider(device_doubt_until_);

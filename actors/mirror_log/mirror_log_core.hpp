@@ -378,6 +378,8 @@ class MirrorLogCore {
     /// Reads of the device that were asked for and have not come back: only the last one counts.
     int reads_open_ = 0;
     std::optional<Instant> lazy_write_due_;
+    /// A write was too late: none before this.
+    std::optional<Instant> write_again_due_;
     std::uint64_t device_size_ = 0;
     int device_error_ = 0;
     DeviceStatus device_status_;

@@ -10,6 +10,8 @@
 namespace cmirror::mirror_log {
 
 void MirrorLogCore::start_write(Instant now, Effects& effects) {
+    if (write_again_due_ && now < *write_again_due_) return lazy_write_due_.reset();
+    write_again_due_.reset();
     if (merged_ && device_rewrite_due_ && now >= *device_rewrite_due_) {
         device_rewrite_due_.reset();
         writer_.everything_changed(args_.region_count);
@@ -31,6 +33,12 @@ void MirrorLogCore::device_written(std::uint64_t write, const Result<void, Devic
     if (ended_) return;
     const std::optional<DeviceWriter::Outcome> finished = writer_.finished(write, outcome.has_value());
     if (!finished) return after_event(now, effects);
+    if (!finished->done && outcome.error().code == write_too_late) {
+        // Whether this node still serves the log shows in what it hears now.
+        write_again_due_ = now + config_.settings.device_doubt;
+        say(LogLevel::warning, "a write to its log device was given up: this daemon was stopped for a while", effects);
+        return after_event(now, effects);
+    }
     ++device_status_.writes;
     if (finished->done) {
         device_status_.bytes_written += finished->bytes;

@@ -105,6 +105,7 @@ void MirrorLogCore::reset_membership() {
     work_need_ = 0;
     lazy_send_due_.reset();
     lazy_write_due_.reset();
+    write_again_due_.reset();
     legacy_ = {};
     token_ = random();
     outbox_.start(token_, config_.luid);

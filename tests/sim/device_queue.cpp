@@ -12,6 +12,8 @@
 
 namespace cmirror::sim {
 
+using namespace std::chrono_literals;
+
 DeviceQueue::DeviceQueue(Daemon& daemon, Node& node, std::string name, LogDeviceActor device)
     : daemon_(daemon),
       node_(node),
@@ -37,6 +39,8 @@ void DeviceQueue::carry_out() {
     Request request = std::move(waiting_.front());
     waiting_.pop_front();
     if (node_.world.tracing()) node_.world.tell(node_, describe(request));
+    // The time that it took is the device's own; a daemon that is paused just now comes to it later.
+    if (auto* write = std::get_if<WriteDevice>(&request)) write->begin_by = node_.world.now() + 1s;
     std::visit([this](auto& r) { caf::anon_send(device_, std::move(r)); }, request);
     if (!waiting_.empty()) plan();
 }

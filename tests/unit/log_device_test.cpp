@@ -233,6 +233,20 @@ class LogDeviceShellTest : public testing::Test {
     LogDeviceActor device;
 };
 
+// The process was stopped between the order and the write: another node may have the device by now.
+TEST_F(LogDeviceShellTest, write_that_comes_too_late_changes_nothing) {
+    spawn(LogDeviceThread::shared);
+    caf::anon_send(device, OpenDevice{});
+    world.run();
+    const auto before = disk.bytes;
+    const WriteDevice late{1, {{4096, std::vector<std::byte>(4096, std::byte{0xff})}}, std::chrono::nanoseconds{-1}};
+    caf::anon_send(device, late);
+    world.run();
+    EXPECT_EQ(told.written, (std::vector<std::pair<std::uint64_t, bool>>{{1, false}}));
+    EXPECT_EQ(disk.bytes, before);
+    world.end(log);
+}
+
 TEST_F(LogDeviceShellTest, answers_come_in_order_and_failures_are_values) {
     spawn(LogDeviceThread::shared);
     caf::anon_send(device, OpenDevice{});

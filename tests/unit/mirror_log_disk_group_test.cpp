@@ -184,5 +184,21 @@ TEST_F(DiskGroup, device_of_a_lost_server_is_left_alone_for_a_second_and_written
     EXPECT_FALSE(cluster->device.clean(5));
 }
 
+TEST_F(DiskGroup, write_that_was_too_late_is_tried_a_second_later_and_fails_nothing) {
+    start({1, 2});
+    recover_all(1);
+    cluster->advance(2s);
+    cluster->device.write_error = write_too_late;
+    const auto flush = cluster->ask(2, R::flush, list({5}));
+    cluster->settle();
+    cluster->device.write_error = 0;
+    cluster->advance(900ms);
+    EXPECT_FALSE(answered(2, flush));
+    EXPECT_TRUE(cluster->device.clean(5));
+    cluster->advance(200ms);
+    EXPECT_EQ(cluster->reply_to(2, flush)->error, 0);
+    EXPECT_FALSE(cluster->device.clean(5));
+}
+
 }  // namespace
 }  // namespace cmirror::mirror_log
