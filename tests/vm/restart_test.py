@@ -1,15 +1,13 @@
-"""The daemon killed and started again while a real kernel writes: no write fails, nothing is resynchronised, and no write waits for long."""
+"""The daemon killed and started again while a real kernel writes: no write fails, nothing is resynchronised, and no request has to wait for the
+kernel to repeat it after 15 s. How long writes wait is printed, and bounded where nothing is emulated (tests/cluster/restart_test.cpp)."""
 from __future__ import annotations
 
-import re
 import unittest
 
 from mirrors import DMSETUP, Daemon, Mirror, Writer
 from vmcluster import Node, NodeError
 from vmtest import LEG_A, LEG_B, LOG_DISK, PATTERN, ClusterTest, main
 
-# With a daemon that is back 1.5 s after its end.
-STALL_MAX_S = 5.0
 # The service manager's RestartSec.
 RESTART_PAUSE_S = 1.0
 PART_MIB = 2
@@ -52,7 +50,7 @@ class RestartTest(ClusterTest):
                 writers.append(Writer(mirror.on(node), PATTERN, PART_MIB, at_mib=node.nodeid * PART_MIB))
         for writer in writers:
             writer.wait_more(16)
-        longest = behind = 0.0
+        longest = 0.0
         for node in self.nodes():
             before = [writer.written() for writer in writers]
             daemon = Daemon(node)
@@ -61,7 +59,6 @@ class RestartTest(ClusterTest):
                 writer.wait_more(16)
             stall = max(writer.longest_pause(since - 1) for writer, since in zip(writers, before))
             print(f"node {node.nodeid}: {stall:.2f} s, of which there was no daemon for {away:.2f} s", flush=True)
-            behind = max(behind, stall - away)
             longest = max(longest, stall)
         for writer in writers:
             writer.stop()
@@ -72,8 +69,8 @@ class RestartTest(ClusterTest):
             self.assert_legs_equal(mirror)
             self.assertTrue(mirror.same_as(PATTERN, PART_MIB, at_mib=PART_MIB))
         for node in self.nodes():
-            self.assertFalse(re.search(r"I/O error|Buffer I/O|log.*failed", node.kernel_log()), "no write failed")
-        self.assertLess(behind, STALL_MAX_S - 1.5, "a program starts within half a second where nothing is emulated")
+            self.assertNotRegex(node.kernel_log(), r"I/O error|log.*failed", "no write failed")
+            self.assertNotIn("timed out", node.kernel_log(), "the kernel did not have to wait for 15 s")
 
 
 class OneNodeTest(RestartTest):
