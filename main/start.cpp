@@ -91,7 +91,9 @@ Result<Resources, StartFailure> acquire(const Options& options, std::unique_ptr<
     if (!node) return failure(ExitCode::cluster_unreachable, node.error());
     if (auto quorum = cluster->open_quorum(); !quorum)
         return failure(ExitCode::cluster_unreachable, std::move(quorum.error()));
+    allow_descriptors();
     if (auto locked = lock_memory(); !locked) sink->write(LogLevel::warning, locked.error());
+    if (auto dropped = drop_privileges(); !dropped) return failure(ExitCode::failure, std::move(dropped.error()));
     auto ring = std::make_unique<EventRing>(std::move(sink));
     auto* recorder = ring.get();
     return Resources{.lock = std::move(*lock),

@@ -1,6 +1,8 @@
 #include "actors/mirror_log/mirror_log_actor.hpp"
 
 #include <caf/all.hpp>
+#include <cerrno>
+#include <new>
 #include <variant>
 
 #include "actors/common/actor_basics.hpp"
@@ -94,6 +96,12 @@ auto on(Self self, Event event) {
     };
 }
 
+void refuse_for_memory(Self self, const KernelRequest& request) {
+    KernelReply refusal{
+        .seq = request.seq, .type = request.type, .luid = request.luid, .error = -ENOMEM, .payload = {}};
+    self->send(self->state.config.kernel_gateway, std::move(refusal));
+}
+
 void timer_due(Self self) {
     auto& state = self->state;
     const Instant at = now(self);
@@ -114,7 +122,13 @@ MirrorLogActor::behavior_type mirror_log_actor(Self self, MirrorLogConfig config
     return {
         [self](const KernelRequest& request) {
             const Instant at = Core::depends_on_time(request.type) ? now(self) : Instant{};
-            self->state.core->request(request, at, self->state.effects);
+            try {
+                self->state.core->request(request, at, self->state.effects);
+            } catch (const std::bad_alloc&) {
+                // This log ends here. The kernel would construct one that is too large again and again.
+                if (request.type == RequestType::ctr) refuse_for_memory(self, request);
+                throw;
+            }
             perform(self);
         },
         on<Delivered>(

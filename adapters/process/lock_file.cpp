@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <libdevmapper.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -28,6 +29,9 @@ pid_t holder_of(const std::string& path) {
 }  // namespace
 
 Result<LockFile, LockFailure> LockFile::acquire(const std::string& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+        return Failure<LockFailure>{{0, path + " is a link or no file: remove it"}};
     ::dm_log_with_errno_init(ignore_line);
     const bool locked = ::dm_create_lockfile(path.c_str()) == 1;
     ::dm_log_with_errno_init(nullptr);

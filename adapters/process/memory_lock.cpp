@@ -4,7 +4,9 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -26,6 +28,13 @@ void limit_stacks() {
 }
 
 }  // namespace
+
+void allow_descriptors() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, descriptors_max);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 Result<void, std::string> lock_memory() {
     limit_malloc();

@@ -19,4 +19,8 @@ struct MissingPrivileges {
 /// connector. Without the second one the kernel would drop every answer without a word.
 Result<void, MissingPrivileges> check_privileges();
 
+/// Gives up, for good and for every later thread and program, all rights but CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_IPC_LOCK
+/// and CAP_SYS_NICE; of these it keeps what it has. Call it before any other thread exists. An error is a line of text.
+Result<void, std::string> drop_privileges();
+
 }  // namespace cmirror

@@ -82,6 +82,8 @@ class DaemonCluster {
     pid_t daemon(NodeId node) const { return nodes_.at(node)->daemon; }
     CorosyncCluster& corosync() { return corosync_; }
 
+    /// Lets everything go on for a moment.
+    void poll_once();
     /// Lets everything go on until that is so; false after a minute, with what is known in report().
     bool until(const std::function<bool()>& so);
     /// Until every node has ended so many more writes.
@@ -115,7 +117,6 @@ class DaemonCluster {
         std::vector<std::function<void()>> paused;
     };
 
-    void poll_once();
     void note_write(Node& node);
     void write_next(Node& node, RegionNumber region, RegionNumber first);
     void mark(Node& node, RegionNumber region, RegionNumber first);

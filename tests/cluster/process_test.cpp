@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -90,6 +91,17 @@ TEST(LockFileTests, file_holds_the_pid_and_goes_away) {
         return std::filesystem::exists(path) ? 2 : 0;
     });
     EXPECT_EQ(outcome.code, 0);
+}
+
+TEST(LockFileTests, no_link_is_followed) {
+    const Folder folder;
+    const auto path = folder.path + "/lock";
+    std::ofstream{folder.path + "/target"} << "precious";
+    std::filesystem::create_symlink(folder.path + "/target", path);
+    const auto lock = LockFile::acquire(path);
+    ASSERT_FALSE(lock.has_value());
+    EXPECT_NE(lock.error().text.find("remove it"), std::string::npos);
+    EXPECT_EQ(std::filesystem::file_size(folder.path + "/target"), 8U);
 }
 
 TEST(LockFileTests, folder_that_does_not_exist_is_said) {
@@ -204,6 +216,39 @@ TEST(PrivilegeTests, missing_capability_is_named) {
         return !outcome && outcome.error().text.find("CAP_NET_ADMIN and CAP_SYS_ADMIN are") == 0 ? 0 : 2;
     });
     EXPECT_EQ(both.code, 0);
+}
+
+/// The masks of /proc/self/status.
+std::uint64_t mask_of(const std::string& name) {
+    std::ifstream status{"/proc/self/status"};
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with(name + ":")) return std::stoull(line.substr(name.size() + 1), nullptr, 16);
+    return ~std::uint64_t{0};
+}
+
+TEST(PrivilegeTests, what_is_not_needed_is_given_up_for_good) {
+    const auto outcome = run_in_child([] {
+        if (!drop_privileges()) return 1;
+        constexpr std::uint64_t needed =
+            1U << CAP_NET_ADMIN | 1U << CAP_SYS_ADMIN | 1U << CAP_IPC_LOCK | 1U << CAP_SYS_NICE;
+        for (const auto* set : {"CapEff", "CapPrm", "CapBnd"})
+            if ((mask_of(set) & ~needed) != 0) return 2;
+        if (mask_of("CapInh") != 0 || mask_of("CapAmb") != 0 || mask_of("NoNewPrivs") != 1) return 3;
+        if (!check_privileges()) return 4;
+        // Root all the same: what it owns it may use, what others own it may not.
+        return ::setgid(1) == 0 || ::chown("/tmp", 1, 1) == 0 ? 5 : 0;
+    });
+    EXPECT_EQ(outcome.code, 0);
+}
+
+TEST(MemoryTests, descriptors_are_allowed) {
+    const auto outcome = run_in_child([] {
+        rlimit limit{256, 4096};
+        if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
+        allow_descriptors();
+        return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 4096 ? 0 : 2;
+    });
+    EXPECT_EQ(outcome.code, 0);
 }
 
 TEST(MemoryTests, all_memory_is_locked_and_stacks_are_small) {

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <set>
+#include <utility>
 
 #include "actors/kernel_gateway/kernel_gateway_actor.hpp"
 #include "tests/unit/actor_world.hpp"
@@ -190,6 +192,14 @@ class Recorder final : public EventRecorder {
     std::vector<AnsweredRequest> answers;
 };
 
+class Journal final : public RequestJournal {
+  public:
+    void received(std::uint32_t seq) noexcept override { waiting.insert(seq); }
+    void answered(std::uint32_t seq) noexcept override { waiting.erase(seq); }
+    std::vector<std::uint32_t> take_unanswered() override { return {7, 9}; }
+    std::set<std::uint32_t> waiting;
+};
+
 class KernelGatewayShellTest : public testing::Test {
   protected:
     KernelGatewayShellTest() {
@@ -199,8 +209,10 @@ class KernelGatewayShellTest : public testing::Test {
                                                                         .watcher = &world.watcher,
                                                                         .sink = &world.sink,
                                                                         .supervisor = supervisor,
-                                                                        .recorder = &recorder});
+                                                                        .recorder = &recorder,
+                                                                        .journal = &journal});
         world.run();
+        asked_again = std::exchange(socket.sent, {});
     }
     ~KernelGatewayShellTest() override {
         caf::anon_send(actor, Shutdown{});
@@ -222,6 +234,8 @@ class KernelGatewayShellTest : public testing::Test {
     }
 
     Recorder recorder;
+    Journal journal;
+    std::vector<std::vector<std::byte>> asked_again;
     QueuedSocket socket;
     std::vector<KernelRequest> to_supervisor;
     std::vector<KernelRequest> to_log;
@@ -252,6 +266,28 @@ TEST_F(KernelGatewayShellTest, answers_are_recorded) {
     EXPECT_EQ(recorder.answers[0].seq, 3U);
     EXPECT_EQ(recorder.answers[0].error, -EIO);
     EXPECT_EQ(recorder.answers[0].took, 2ms);
+}
+
+TEST_F(KernelGatewayShellTest, what_an_earlier_daemon_left_unanswered_is_asked_for_again) {
+    ASSERT_EQ(asked_again.size(), 2U);
+    for (std::size_t i = 0; i < 2; ++i) {
+        const auto reply = unpack_kernel_reply(asked_again[i]);
+        ASSERT_TRUE(reply);
+        EXPECT_EQ(reply->seq, i == 0 ? 7U : 9U);
+        EXPECT_EQ(reply->error, -EAGAIN);
+    }
+}
+
+TEST_F(KernelGatewayShellTest, request_is_in_the_journal_until_its_answer_is_sent) {
+    send(RouteAdded{uuid("log"), 1, log});
+    receive(request(RequestType::flush, 1, 3));
+    EXPECT_EQ(journal.waiting, std::set<std::uint32_t>{3});
+    socket.send_code = EAGAIN;
+    send(KernelReply{.seq = 3, .type = RequestType::flush, .luid = 1, .error = 0, .payload = {}});
+    EXPECT_EQ(journal.waiting, std::set<std::uint32_t>{3});
+    socket.send_code = 0;
+    send(KernelReply{.seq = 3, .type = RequestType::flush, .luid = 1, .error = 0, .payload = {}});
+    EXPECT_TRUE(journal.waiting.empty());
 }
 
 TEST_F(KernelGatewayShellTest, a_burst_is_received_one_a_turn_and_in_order) {

@@ -131,6 +131,38 @@ TEST_F(DiskGroup, server_relieved_again_speaks_of_its_later_write) {
     EXPECT_FALSE(state(4).hands_device_over());
 }
 
+TEST_F(DiskGroup, server_that_hands_the_device_over_vouches_for_what_it_calls_dirty) {
+    start({2, 3});
+    recover_all(2);
+    cluster->advance(2s);
+    // A clear that was not worth a write of its own yet.
+    cluster->device.bytes[1024 + 4] &= std::byte{0xFE};
+    cluster->start(1);
+    cluster->advance(2s);
+    EXPECT_EQ(state(1).server()->id.node, 1U);
+    EXPECT_EQ(state(1).sync_count(), 70U);
+    EXPECT_TRUE(state(1).clean().test(32));
+    EXPECT_TRUE(cluster->device.clean(32));
+    expect_equal({1, 2, 3});
+}
+
+TEST_F(DiskGroup, server_that_has_not_looked_at_the_device_itself_vouches_for_nothing) {
+    use(disk_log, Settings{});
+    start({1, 2, 3});
+    recover_all(1);
+    cluster->advance(2s);
+    // A mark that only the lost server knew of; the next one is relieved before it may look.
+    cluster->device.bytes[1024 + 4] &= std::byte{0xFE};
+    cluster->crash(1);
+    cluster->settle();
+    cluster->restart(1, true);
+    cluster->advance(3s);
+    EXPECT_EQ(state(2).server()->id.node, 1U);
+    for (const NodeId id : {1U, 2U, 3U})
+        EXPECT_FALSE(state(id).clean().test(32)) << id;
+    EXPECT_FALSE(cluster->device.clean(32));
+}
+
 TEST_F(DiskGroup, device_of_a_lost_server_is_left_alone_for_a_second_and_written_again_later) {
     use(disk_log, Settings{});
     start({1, 2, 3});

@@ -4,9 +4,11 @@ from __future__ import annotations
 import struct
 import unittest
 
-from mirrors import DMSETUP, LOG_BITS_OFFSET, SECTOR, Mirror
+from mirrors import DMSETUP, LOG_BITS_OFFSET, SECTOR, Mirror, Writer
 from vmcluster import wait_for
-from vmtest import LEG_A, LEG_B, LOG_DISK, DaemonTest, main
+from vmtest import LEG_A, LEG_B, LOG_DISK, PATTERN, DaemonTest, main
+
+HANG_S = 60
 
 
 class LogDeviceTest(DaemonTest):
@@ -61,6 +63,43 @@ class LogDeviceTest(DaemonTest):
         local.remove()
         mirror.create()
         self.assertTrue(mirror.status().complete)
+
+    def test_a_device_that_hangs_holds_up_its_own_log_alone(self) -> None:
+        self.node.check(f"{DMSETUP} create slow --table '0 16384 linear /dev/vdc 0'")
+        self.addCleanup(lambda: self.node.run(f"{DMSETUP} resume slow"))
+        number = self.node.check("dmsetup info -c --noheadings -o major,minor slow").strip()
+        disk = Mirror(self.node, "disk", log=("clustered-disk", number), mib=16).create()
+        core = Mirror(self.node, "core", mib=16, offset_mib=32).create()
+        for mirror in (disk, core):
+            mirror.wait_in_sync()
+        writers = [Writer(disk, PATTERN, 8), Writer(core, PATTERN, 8)]
+        for writer in writers:
+            writer.wait_more(8)
+        self.node.check(f"{DMSETUP} suspend --noflush slow", timeout=60)
+        before = writers[1].written()
+        # Marks that are warm need no device; a new region does.
+        job = self.node.start(f"dd if={PATTERN} of={disk.path} bs=64k count=1 seek=224 oflag=direct conv=notrunc", "dd")
+        wait_for("a FLUSH waits", lambda: "FLUSH seq" in self.snapshot(), 60)
+        self.node.check(f"sleep {HANG_S}", timeout=HANG_S + 60)
+        self.assertIsNone(job.status(), "nothing is durable that is not on the device")
+        writers[1].wait_more(8)
+        longest = writers[1].longest_pause(before)
+        print(f"a log device hung for {HANG_S} s: the longest pause of another mirror's writer was {longest:.2f} s", flush=True)
+        self.assertLess(longest, 5.0)
+        self.node.check(f"{DMSETUP} resume slow", timeout=60)
+        self.assertEqual(job.wait(120), 0)
+        for writer in writers:
+            writer.wait_more(8)
+            writer.stop()
+        self.assertTrue(disk.status().complete and core.status().complete)
+        for mirror in (disk, core):
+            mirror.remove()
+
+    def snapshot(self) -> str:
+        """What the daemon logs on SIGUSR1."""
+        before = self.daemon.log()
+        self.daemon.signal("USR1")
+        return self.daemon.wait_logged(r"LVM-test-disk[\s\S]*recovered_here", since=before)
 
 
 if __name__ == "__main__":

@@ -116,6 +116,30 @@ class SessionTest(vmtest.ClusterTest):
         self.assert_legs_equal(Mirror(self.node, "data", mib=MIB))
         self.passed()
 
+    def test_2b_package_is_installed_again_under_load(self) -> None:
+        writers = [Writer(Mirror(node, "data"), PATTERN, 2, at_mib=node.nodeid * 4) for node in self.cluster.nodes.values()]
+        longest = behind = 0.0
+        for node in self.cluster.nodes.values():
+            before = [writer.written() for writer in writers]
+            daemon = Daemon(node)
+            pid = daemon.pid()
+            self.assertIn("Setting up cmirrord", node.check(f"{DPKG} --install {DEB}", timeout=180))
+            self.assertEqual(daemon.pid(), pid, "the daemon that serves mirrors runs on")
+            away = daemon.kill_and_start(pause_s=1)
+            for writer in writers:
+                writer.wait_more(16)
+            stall = max(writer.longest_pause(since - 1) for writer, since in zip(writers, before))
+            longest, behind = max(longest, stall), max(behind, stall - away)
+        for writer in writers:
+            writer.stop()
+        print(f"longest stall while the package is installed again and the daemons change over: {longest:.2f} s", flush=True)
+        self.assertLess(behind, 3.5, "with a daemon that is back 1.5 s after its end a write waits for less than 5 s")
+        for node in (1, 2, 3):
+            mirror = Mirror(self.cluster[node], "data", mib=MIB)
+            self.assertTrue(mirror.status().complete, f"nothing is resynchronised on node {node}")
+        self.assert_legs_equal(Mirror(self.node, "data", mib=MIB))
+        self.passed()
+
     def test_3_lost_node_is_told_with_what_to_do(self) -> None:
         writer = Writer(Mirror(self.cluster[3], "data"), PATTERN, 2, at_mib=4)
         writer.wait_more(20)
