@@ -36,6 +36,8 @@ struct KeptStanding {
     /// The kernel was reconnecting and its RESUME was not answered: should that be lost with the daemon, the request
     /// behind it has failed, and the kernel may have written a region to the primary leg alone (spec/kernel.md).
     bool reconnecting = false;
+    /// The daemon had no word of what the kernel marked before: the marks are not all there are.
+    bool marks_unknown = false;
     /// The kernel was told that a FLUSH failed: it clears regions without a word of a leg's failed write.
     bool log_failed = false;
     /// The region that the kernel was given to recover and has not reported on.

@@ -38,6 +38,8 @@ struct Settings {
     Instant device_doubt = std::chrono::seconds{1};
     /// Whoever took the log device over writes it anew after this time, should a write of before have come later still.
     Instant device_rewrite = std::chrono::seconds{10};
+    /// After a write that this daemon came to too late: by then it has heard whether it still serves the log.
+    Instant write_again = std::chrono::seconds{1};
     /// A node that the ring has lost for so long is certainly fenced; 0: never.
     Instant fenced_after{0};
     /// A state's digest is multicast when this time has passed and something has changed.

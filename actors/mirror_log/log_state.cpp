@@ -55,7 +55,11 @@ void LogState::start_kept(const KeptState& kept, Owner owner) {
     reached_.assign_raw(kept.reached);
     clean_.assign_raw(clean);
     ever_full_ = sync_.all();
-    if (kept.standing.copying) copying(owner, *kept.standing.copying);
+    // Nobody else was there to write the region: this copy counts.
+    if (const auto region = kept.standing.copying) {
+        make_stale(*region);
+        grants_.grant({owner, *region, 1});
+    }
     toggled(8, sync_.count());
 }
 

@@ -145,6 +145,7 @@ class MirrorLogCore {
     // the state file
     void take_kept(Effects& effects);
     bool kept_is_everything() const;
+    bool knows_own_marks() const;
     std::uint64_t alone_in_ring() const;
     void keep(Effects& effects);
     KeptIdentity kept_identity() const;

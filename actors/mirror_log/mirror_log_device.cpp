@@ -35,7 +35,7 @@ void MirrorLogCore::device_written(std::uint64_t write, const Result<void, Devic
     if (!finished) return after_event(now, effects);
     if (!finished->done && outcome.error().code == write_too_late) {
         // Whether this node still serves the log shows in what it hears now.
-        write_again_due_ = now + config_.settings.device_doubt;
+        write_again_due_ = now + config_.settings.write_again;
         say(LogLevel::warning, "a write to its log device was given up: this daemon was stopped for a while", effects);
         return after_event(now, effects);
     }

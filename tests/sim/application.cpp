@@ -60,6 +60,7 @@ Co<void> administrate(MappedDevice& device) {
         if (device.live() == nullptr) {
             if (kernel.world().may_activate(kernel.node(), device.mirror())) (void)co_await device.create();
         } else if (device.live()->needs_new_table() && kernel.random().chance(0.3)) {
+            if (!kernel.world().may_suspend(kernel.node(), device.mirror())) continue;
             kernel.world().count("path: reload after a failure");
             if (kernel.world().tracing()) kernel.world().tell(kernel.node(), "a new table is loaded after a failure");
             (void)co_await device.reload();

@@ -244,6 +244,7 @@ void FaultEngine::administrator(Fault fault) {
     if (node == nullptr) return;
     MappedDevice* device = world_.device(*node, world_.chaos.index(world_.mirrors().size()));
     if (device == nullptr || device->busy() || device->live() == nullptr) return;
+    if ((fault == Fault::suspended || fault == Fault::reloaded) && !world_.may_suspend(*node, device->mirror())) return;
     world_.count("fault: " + std::string(name_of(fault)));
     if (world_.tracing()) world_.tell(*node, "the administrator's turn: " + std::string(name_of(fault)));
     if (fault == Fault::suspended)

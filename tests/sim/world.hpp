@@ -95,6 +95,8 @@ class World {
     bool loaded() const { return loaded_; }
     /// What a cluster's resource manager sees to: it starts nothing that a node out of sight may still use, unfenced.
     bool may_activate(const Node& node, std::size_t mirror);
+    /// Nor does it suspend the only one that knows what a node out of sight has written.
+    bool may_suspend(const Node& node, std::size_t mirror);
     Instant device_latency();
     /// The log devices are a hundred times as slow for so long.
     void slow_device(Instant time) { slow_until_ = now() + time; }

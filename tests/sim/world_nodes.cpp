@@ -144,6 +144,18 @@ bool World::may_activate(const Node& node, std::size_t mirror) {
     return true;
 }
 
+bool World::may_suspend(const Node& node, std::size_t mirror) {
+    const Uuid& uuid = mirrors_[mirror].table.uuid;
+    for (const auto& other : nodes_) {
+        if (other->id == node.id || !other->daemon || !node.in_ring) continue;
+        const auto in_sight = cluster.view_of(node.id).nodes;
+        if (std::find(in_sight.begin(), in_sight.end(), other->id) == in_sight.end()) continue;
+        for (const RunningLog& log : other->daemon->logs())
+            if (log.uuid == uuid && log.core != nullptr && log.core->valid()) return true;
+    }
+    return may_activate(node, mirror);
+}
+
 /// Faults of the device strike when a call reaches it.
 void World::before_device_call(Node& node) {
     const bool write_fails = strikes(Fault::device_write_fails, node);

@@ -60,6 +60,18 @@ TEST_F(Kept, file_is_not_believed_when_the_resume_of_a_reconnect_was_lost_with_i
     EXPECT_TRUE(state().marks().has_everything(owner()));
 }
 
+// Its marks are those that were made since.
+TEST_F(Kept, file_of_a_daemon_that_had_none_is_not_believed) {
+    cluster->start(1);
+    recover_all();
+    call(R::flush, list({7}));
+    cluster->lose_state_files = true;
+    restart_daemon();
+    cluster->lose_state_files = false;
+    restart_daemon();
+    EXPECT_TRUE(state().marks().has_everything(owner()));
+}
+
 TEST_F(Kept, file_outlives_a_daemon_that_dies_before_it_has_the_state) {
     cluster->start(1);
     recover_all();

@@ -1,7 +1,11 @@
 // Invariants about what lies on the legs: 1 and 7.
 #pragma once
 
+#include <cstdint>
+#include <map>
+
 #include "tests/sim/checker.hpp"
+#include "tests/sim/checkers/members.hpp"
 
 namespace cmirror::sim {
 
@@ -22,7 +26,11 @@ class LegsChecker final : public Checker {
 
   private:
     void check_states(std::size_t mirror);
+    bool has_to_deliver(std::size_t mirror, const LogMember& leading);
     void check_device(std::size_t mirror);
+
+    /// By mirror: how much the one that has applied most has applied.
+    std::map<std::size_t, std::uint64_t> reached_;
 };
 
 /// A read never gives an older version than one that was acknowledged or read before it started.
