@@ -48,7 +48,7 @@ void MirrorLogCore::answer_no_work(Effects& effects) {
 }
 
 void MirrorLogCore::give_back(RegionNumber region, Instant now, Effects& effects) {
-    if (!recovery_.give_back(state_->grants(), owner(), region)) return;
+    if (!recovery_.give_back(state_->grants(), owner(), region, outbox_.next_seq())) return;
     outbox_.add({OpKind::release, region, 1});
     outbox_.send(effects, now);
 }
@@ -62,7 +62,8 @@ void MirrorLogCore::give_back_all(Instant now, Effects& effects) {
     for (const auto& [first, run] : runs) {
         if (run.owner != owner()) continue;
         for (RegionNumber region = first; region < run.end(); ++region)
-            if (recovery_.give_back(state_->grants(), owner(), region)) ops.push_back({OpKind::release, region, 1});
+            if (recovery_.give_back(state_->grants(), owner(), region, outbox_.next_seq() + ops.size()))
+                ops.push_back({OpKind::release, region, 1});
     }
     ops.push_back({OpKind::withdraw, 0, 1});
     for (const Op& op : ops)
@@ -73,7 +74,7 @@ void MirrorLogCore::give_back_all(Instant now, Effects& effects) {
 /// What the last events changed that this node has to react to.
 /// `own_end`: the event was a message of our own ops, this is the number behind them.
 void MirrorLogCore::react(StateChanges& changes, std::optional<std::uint64_t> own_end, Instant now, Effects& effects) {
-    recovery_.grant_changed(state_->grants(), owner());
+    if (const Member* self = state_->member(self_)) recovery_.heard(self->next_seq);
     for (const Run& run : changes.granted) {
         if (run.owner != owner()) continue;
         asked_ = false;

@@ -167,7 +167,7 @@ void MirrorLogCore::serve_flush(const KernelRequest& request, Instant now, Effec
 
 void MirrorLogCore::serve_set_sync(const KernelRequest& request, Instant now, Effects& effects) {
     const auto& [region, in_sync] = std::get<RegionSync>(request.payload);
-    const bool current = recovery_.ended(state_->grants(), owner(), region, now);
+    const bool current = recovery_.ended(region, now, outbox_.next_seq());
     // Should the kernel ask for no more, the rest of the run is not kept from others.
     if (current && recovery_.left(state_->grants(), owner()) > 0) grant_idle_since_ = now;
     if (in_sync) {

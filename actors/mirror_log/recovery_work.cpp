@@ -39,19 +39,15 @@ std::uint64_t RecoveryWork::left(const GrantTable& grants, Owner owner) const {
 }
 
 // A run doubles while it would take less than half the time it should, and halves when it takes more.
-bool RecoveryWork::ended(const GrantTable& grants, Owner owner, RegionNumber region, Instant now) {
-    if (current_ != region) {
-        // Given to the kernel by an earlier daemon that left no word of it.
-        if (grants.granted_to(region) == owner) finished_.insert(region);
-        return false;
-    }
+bool RecoveryWork::ended(RegionNumber region, Instant now, std::uint64_t op) {
+    finished_[region] = op;
+    if (current_ != region) return false;
     const Instant took = now - started_;
     if (took * static_cast<std::int64_t>(run_length_) * 2 < run_time)
         run_length_ = std::min(run_length_ * 2, run_max);
     else if (took * static_cast<std::int64_t>(run_length_) > run_time)
         run_length_ = std::max<std::uint64_t>(run_length_ / 2, 1);
     current_.reset();
-    finished_.insert(region);
     return true;
 }
 
@@ -71,12 +67,12 @@ void RecoveryWork::rejoin() {
     finished_.clear();
 }
 
-bool RecoveryWork::give_back(const GrantTable& grants, Owner owner, RegionNumber region) {
-    return grants.granted_to(region) == owner && startable(region) && finished_.insert(region).second;
+bool RecoveryWork::give_back(const GrantTable& grants, Owner owner, RegionNumber region, std::uint64_t op) {
+    return grants.granted_to(region) == owner && startable(region) && finished_.emplace(region, op).second;
 }
 
-void RecoveryWork::grant_changed(const GrantTable& grants, Owner owner) {
-    std::erase_if(finished_, [&](RegionNumber region) { return grants.granted_to(region) != owner; });
+void RecoveryWork::heard(std::uint64_t ops) {
+    std::erase_if(finished_, [ops](const auto& done) { return done.second < ops; });
 }
 
 }  // namespace cmirror::mirror_log

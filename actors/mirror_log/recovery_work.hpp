@@ -3,8 +3,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "actors/mirror_log/effects.hpp"
@@ -32,8 +32,9 @@ class RecoveryWork {
     /// Regions granted to the owner that next() could still give, without the current one.
     std::uint64_t left(const GrantTable& grants, Owner owner) const;
 
-    /// The kernel reported on the region, well or ill. True if it was the current one.
-    bool ended(const GrantTable& grants, Owner owner, RegionNumber region, Instant now);
+    /// The kernel reported on the region, well or ill; `op` is the number of our op that says so. True if it was the
+    /// current one; it may also be one that an earlier daemon gave out.
+    bool ended(RegionNumber region, Instant now, std::uint64_t op);
     /// A kernel waits for the region: if it is one of ours, it comes next.
     void prefer(RegionNumber region);
     /// The kernel gave up what it was given (PRESUSPEND).
@@ -42,11 +43,11 @@ class RecoveryWork {
     void rejoin();
     /// An earlier daemon gave the region to the kernel.
     void take_over(RegionNumber region) { current_ = region; }
-    /// Can the region be given back? Then it will not be handed to the kernel any more.
-    bool give_back(const GrantTable& grants, Owner owner, RegionNumber region);
+    /// Can the region be given back, with our op of that number? Then it will not be handed to the kernel any more.
+    bool give_back(const GrantTable& grants, Owner owner, RegionNumber region, std::uint64_t op);
 
-    /// The group has heard of what was done or given back: the grant of the region has ended, or came anew.
-    void grant_changed(const GrantTable& grants, Owner owner);
+    /// The group has heard of our ops below the number: what they ended may be granted anew.
+    void heard(std::uint64_t ops);
 
     /// How many regions to ask for.
     std::uint64_t run_length() const { return run_length_; }
@@ -56,8 +57,8 @@ class RecoveryWork {
 
     std::optional<RegionNumber> current_;
     Instant started_{};
-    /// Done or given back, and still granted as far as the group has heard.
-    std::set<RegionNumber> finished_;
+    /// Done or given back, with our op that says so, until the group has heard of it.
+    std::map<RegionNumber, std::uint64_t> finished_;
     /// To be recovered before the others, first come first.
     std::deque<RegionNumber> preferred_;
     std::uint64_t run_length_ = 1;

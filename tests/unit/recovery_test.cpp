@@ -58,8 +58,18 @@ struct RecoveryWorkTests : GrantTests {
 TEST_F(RecoveryWorkTests, regions_come_lowest_first_and_again_until_reported) {
     EXPECT_EQ(work.next(grants, ann, 0s), 10U);
     EXPECT_EQ(work.next(grants, ann, 0s), 10U);
-    EXPECT_TRUE(work.ended(grants, ann, 10, 0s));
+    EXPECT_TRUE(work.ended(10, 0s, 0));
     EXPECT_EQ(work.next(grants, ann, 0s), 11U);
+}
+
+TEST_F(RecoveryWorkTests, region_that_is_done_is_not_given_out_before_the_group_has_heard_of_it) {
+    // Of an earlier daemon's, so that its grant may come only now.
+    EXPECT_FALSE(work.ended(10, 0s, 7));
+    work.heard(7);
+    EXPECT_EQ(work.next(grants, ann, 0s), 11U);
+    EXPECT_TRUE(work.ended(11, 0s, 8));
+    work.heard(8);
+    EXPECT_EQ(work.next(grants, ann, 0s), 10U);
 }
 
 TEST_F(RecoveryWorkTests, another_owner_gets_nothing) {
@@ -73,28 +83,28 @@ TEST_F(RecoveryWorkTests, preferred_region_comes_next) {
 
 TEST_F(RecoveryWorkTests, region_under_way_is_not_given_back) {
     work.next(grants, ann, 0s);
-    EXPECT_FALSE(work.give_back(grants, ann, 10));
-    EXPECT_TRUE(work.give_back(grants, ann, 12));
+    EXPECT_FALSE(work.give_back(grants, ann, 10, 0));
+    EXPECT_TRUE(work.give_back(grants, ann, 12, 0));
     EXPECT_EQ(work.left(grants, ann), 2U);
 }
 
 TEST_F(RecoveryWorkTests, run_grows_while_copies_are_quick_and_shrinks_when_they_are_not) {
     EXPECT_EQ(work.run_length(), 1U);
     work.next(grants, ann, 0s);
-    work.ended(grants, ann, 10, 1ms);
+    work.ended(10, 1ms, 0);
     EXPECT_EQ(work.run_length(), 2U);
     work.next(grants, ann, 1s);
-    work.ended(grants, ann, 11, 3s);
+    work.ended(11, 3s, 0);
     EXPECT_EQ(work.run_length(), 1U);
 }
 
 TEST_F(RecoveryWorkTests, copy_is_under_way_until_its_kernel_says_otherwise) {
     work.next(grants, ann, 0s);
     grants.end(10);
-    work.grant_changed(grants, ann);
+    work.heard(1);
     work.rejoin();
     EXPECT_EQ(work.current(), 10U);
-    EXPECT_TRUE(work.ended(grants, ann, 10, 1s));
+    EXPECT_TRUE(work.ended(10, 1s, 0));
     EXPECT_FALSE(work.current());
 }
 
