@@ -74,7 +74,12 @@ void MirrorLogCore::perform(const KernelRequest& request, Instant now, Effects& 
         case Action::serve:
             return serve(request, now, effects);
         case Action::construct:
-            if (std::get<ConstructorText>(request.payload).reconnect) reconnect_resumes_ = resume_unanswered_ = true;
+            if (std::get<ConstructorText>(request.payload).reconnect) {
+                reconnect_resumes_ = resume_unanswered_ = true;
+                // What the kernel could not send may have been a PRESUSPEND, which it does not repeat.
+                may_be_presuspended_ = true;
+                recovering_told_ = 0;
+            }
             return answer_construct(request, effects);
         case Action::join:
         case Action::resume_again:

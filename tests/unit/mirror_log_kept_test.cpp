@@ -166,6 +166,18 @@ TEST_F(Kept, lost_suspend_ends_without_a_file) {
     EXPECT_EQ(integer(call(R::in_sync, RegionNumber{3})), 1U);
 }
 
+// The socket was full when the kernel sent it, and the kernel believes that nobody was there.
+TEST_F(Kept, suspend_that_is_lost_although_the_daemon_lives_ends) {
+    cluster->start(1);
+    cluster->start(2);
+    call(R::ctr, ConstructorText{core_log, true});
+    call(R::resume);
+    int asked = 0;
+    while (pair(call(R::is_remote_recovering, RegionNumber{3})).flag == 1)
+        ASSERT_LT(++asked, 100);
+    EXPECT_GE(asked, 10);
+}
+
 TEST_F(Kept, file_of_another_ring_tells_of_the_own_marks_alone) {
     cluster->start(1);
     recover_all();
