@@ -34,8 +34,9 @@ jobs_max() {
   echo $((cores < memory ? cores : memory))
 }
 
+# CMIRROR_SIM_FRESH, if set: tests with fresh seeds of the simulation as well.
 configure() {
-  cmake -S "$PROJECT" -B "$BUILD" -G Ninja
+  cmake -S "$PROJECT" -B "$BUILD" -G Ninja -DCMIRROR_SIM_FRESH="${CMIRROR_SIM_FRESH:+ON}"
 }
 
 # build [target...]: default all.

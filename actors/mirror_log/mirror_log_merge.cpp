@@ -71,8 +71,10 @@ void MirrorLogCore::decide_merge(Effects& effects) {
                                        [](const auto& a, const auto& b) { return rank(a) < rank(b); });
     const bool won = best != merging_->standings.end() && merging_->own_side.contains(best->first);
     if (won) {
+        // A state that never had quorum was started since: it says nothing of what its node did before.
         for (const auto& [member, standing] : merging_->standings)
-            if (standing.valid && standing.quorate_ring <= quorate_ring_.value_or(0)) strangers_.erase(member.node);
+            if (standing.valid && standing.quorate_ring != 0 && standing.quorate_ring <= quorate_ring_.value_or(0))
+                strangers_.erase(member.node);
     }
     merging_.reset();
     if (won) {

@@ -24,7 +24,7 @@ std::string& last_words() {
     return words;
 }
 
-extern "C" void listen(int level, const char*, int, int, const char* format, ...) {
+void note_last_words(int level, const char*, int, int, const char* format, ...) {
     // As syslog's priorities; bits above are the library's own.
     constexpr int level_mask = 7;
     if ((level & level_mask) > LOG_WARNING) return;
@@ -87,7 +87,7 @@ bool describe(const std::string& name, MappedMirror& out) {
 }  // namespace
 
 LinuxDeviceMapper::LinuxDeviceMapper() {
-    dm_log_with_errno_init(listen);
+    dm_log_with_errno_init(note_last_words);
     // Without udev (a rescue system) the library makes the nodes itself.
     dm_udev_set_sync_support(1);
 }

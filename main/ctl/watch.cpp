@@ -17,7 +17,7 @@ namespace {
 
 volatile sig_atomic_t stop_asked = 0;
 
-extern "C" void ask_to_stop(int) {
+void ask_to_stop(int) {
     stop_asked = 1;
 }
 

@@ -14,12 +14,21 @@ std::vector<MemberId> LogCluster::members(int side) const {
 }
 
 void LogCluster::change(const std::vector<MemberChange>& left, const std::vector<MemberChange>& joined) {
-    for (auto& [id, node] : nodes_)
-        if (node->joined && !node->silent)
-            node->inbox.emplace_back(Membership{node->member(), members(node->side), left, joined});
+    for (auto& [id, node] : nodes_) {
+        if (!node->joined || node->silent) continue;
+        Membership told{node->member(), members(node->side), left, joined};
+        const auto out_of_sight = [&](const MemberChange& change) {
+            return nodes_.at(change.member.node)->side != node->side;
+        };
+        std::erase_if(told.left, out_of_sight);
+        std::erase_if(told.joined, out_of_sight);
+        if (!told.left.empty() || !told.joined.empty()) node->inbox.emplace_back(std::move(told));
+    }
 }
 
 void LogCluster::tell_quorum() {
+    if (std::any_of(nodes_.begin(), nodes_.end(), [](const auto& entry) { return entry.second->side != 0; }))
+        return tell_views();
     for (auto& [id, node] : nodes_) {
         if (!node->core) continue;
         Effects effects;
@@ -68,6 +77,7 @@ std::vector<MemberChange> LogCluster::others(int side, ChangeReason reason) cons
 void LogCluster::tell_views() {
     ++next_ring_;
     for (auto& [id, node] : nodes_) {
+        if (!node->core) continue;
         std::vector<NodeId> seen;
         for (const NodeId other : ring)
             if (nodes_.at(other)->side == node->side) seen.push_back(other);
@@ -91,6 +101,7 @@ void LogCluster::partition(const std::vector<NodeId>& minority) {
 void LogCluster::heal() {
     settle();
     for (auto& [id, node] : nodes_) {
+        if (!node->joined) continue;
         std::vector<MemberId> all = members(0);
         for (const MemberId member : members(1))
             all.push_back(member);

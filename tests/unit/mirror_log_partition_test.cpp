@@ -149,6 +149,23 @@ TEST_F(Partition, side_that_others_may_have_outvoted_starts_anew_when_they_are_g
     EXPECT_EQ(integer(2, R::in_sync, RegionNumber{6}), 0U);
 }
 
+TEST_F(Partition, state_that_was_started_since_does_not_vouch_for_its_node) {
+    call(1, R::presuspend);
+    call(1, R::postsuspend);
+    cluster->partition({3});
+    call(1, R::resume);
+    ASSERT_EQ(error(1, R::flush, list({6})), 0);
+    cluster->crash(1);
+    ASSERT_FALSE(node(2).core->status().quorate);
+    // Node 2 alone knows of the mark, and forgets it with the state.
+    for (const R type : {R::presuspend, R::postsuspend, R::resume})
+        call(2, type);
+    cluster->heal();
+    cluster->advance(20s);
+    ASSERT_TRUE(node(3).core->valid());
+    EXPECT_EQ(integer(3, R::in_sync, RegionNumber{6}), 0U);
+}
+
 TEST_F(Partition, side_that_never_lost_quorum_keeps_its_state_when_the_others_are_gone) {
     cluster->crash(1);
     cluster->crash(3);

@@ -217,14 +217,16 @@ class Cluster:
 
     def __init__(self, nodes: int = 1, programs: Sequence[str] = (), disks_mib: Sequence[int] = (64, 64, 8),
                  memory_mib: int = 448, token_ms: int = 3000, kernel: Path | None = None,
-                 files: Mapping[str, str] | None = None):
-        """`programs` of this machine are put into /usr/sbin of the nodes; `files` maps paths of the nodes to text.
+                 files: Mapping[str, str | Path] | None = None, tools: Sequence[str] = (), libraries_of: Sequence[str] = ()):
+        """`programs` of this machine are put into /usr/sbin of the nodes, `tools` where this machine has them, and the libraries of
+        `libraries_of` without these programs; `files` maps paths of the nodes to text or to a file of this machine.
 
         The disks are /dev/vda, /dev/vdb and so on. `token_ms` is corosync's time until a silent node is lost.
         """
         self.count, self.programs = nodes, list(programs)
         self.disks_mib, self.memory_mib, self.token_ms = list(disks_mib), memory_mib, token_ms
         self.files = dict(files or {})
+        self.tools, self.libraries_of = list(tools), list(libraries_of)
         self.nodes: dict[int, Node] = {}
         self._kernel = kernel
         self._directory: Path | None = None
@@ -254,7 +256,8 @@ class Cluster:
         self._kernel = self._kernel or unpack_kernel()
         self._directory = Path(tempfile.mkdtemp(prefix="vmcluster-"))
         files = {"etc/corosync/corosync.conf": self._corosync_conf(), **self.files}
-        build_initramfs(self._directory / "initramfs", self._kernel, INIT, self.programs, files)
+        build_initramfs(self._directory / "initramfs", self._kernel, INIT, self.programs, files, self.tools,
+                        self.libraries_of)
         for index, mib in enumerate(self.disks_mib):
             with open(self.disk(index), "wb") as image:
                 image.truncate(mib * MIB)

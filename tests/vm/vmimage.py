@@ -144,7 +144,11 @@ class Initramfs:
     def add_program(self, source: str, target: str | None = None) -> None:
         """Add a program of this machine, without its debug information, and the libraries that it loads."""
         self.add(target or source, _stripped(source), 0o755)
-        for library in _libraries(source):
+        self.add_libraries(source)
+
+    def add_libraries(self, program: str) -> None:
+        """Add the libraries that a program of this machine loads."""
+        for library in _libraries(program):
             if library.strip("/") not in self._entries:
                 self.add(library, Path(library).read_bytes(), 0o755)
 
@@ -178,10 +182,12 @@ def _stripped(program: str) -> bytes:
         return Path(program if done.returncode else out.name).read_bytes()
 
 
-def build_initramfs(target: Path, kernel: Path, init: str, programs: Iterable[str], files: Mapping[str, str]) -> None:
+def build_initramfs(target: Path, kernel: Path, init: str, programs: Iterable[str], files: Mapping[str, str | Path],
+                    tools: Iterable[str] = (), libraries_of: Iterable[str] = ()) -> None:
     """Write the initramfs of a node.
 
-    `init` is the script that the kernel starts; `programs` are put into /usr/sbin; `files` maps paths of the node to text.
+    `init` is the script that the kernel starts; `programs` are put into /usr/sbin, `tools` where this machine has them; `files` maps
+    paths of the node to text, or to a file of this machine; what programs of `libraries_of` load is there without them.
     """
     image = Initramfs()
     for path in ("bin", "sbin", "usr/bin", "usr/sbin", "proc", "sys", "dev", "run", "tmp", "etc/corosync",
@@ -198,8 +204,12 @@ def build_initramfs(target: Path, kernel: Path, init: str, programs: Iterable[st
         if not os.path.exists(program):
             raise SetupError(f"{program} does not exist: build the project first (scripts/test builds it)")
         image.add_program(program, f"usr/sbin/{os.path.basename(program)}")
-    for path, text in files.items():
-        image.add(path, text.encode())
+    for tool in tools:
+        image.add_program(tool)
+    for program in libraries_of:
+        image.add_libraries(program)
+    for path, content in files.items():
+        image.add(path, content.read_bytes() if isinstance(content, Path) else content.encode())
     image.add("init", init.encode(), 0o755)
     image.write(target)
 

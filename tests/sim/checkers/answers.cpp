@@ -75,9 +75,20 @@ void HintChecker::answered(Node& node, const KernelRequest& request, const Answe
         hint = answer.second;
     else if (request.type == RequestType::get_sync_count && answer.first >= core->state()->region_count())
         hint = core->state()->region_count();
-    if (hint > lowest)
+    const auto before = before_.find({node.id, request.luid});
+    if (hint > lowest && (before == before_.end() || hint > before->second))
         violated(node.id,
                  "hint " + std::to_string(hint) + " although region " + std::to_string(lowest) + " is out of sync");
+}
+
+void HintChecker::after_event() {
+    for (auto& node : world_.nodes()) {
+        if (!node->daemon) continue;
+        for (const RunningLog& log : node->daemon->logs()) {
+            const auto* state = log.core->valid() ? log.core->state() : nullptr;
+            if (state != nullptr) before_[{node->id, log.luid}] = state->lowest_out_of_sync();
+        }
+    }
 }
 
 void BoundsChecker::every_second() {

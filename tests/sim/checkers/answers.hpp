@@ -30,12 +30,18 @@ class AnswersChecker final : public Checker {
     std::map<std::tuple<NodeId, unsigned, std::uint32_t>, Open> open_;
 };
 
-/// The hint is never above a region that is out of sync.
+/// The hint is never above a region that is out of sync: as the log knew it before what happened last, or knows it now.
+/// (A daemon that was paused does many things at once, and only then its answers are seen.)
 class HintChecker final : public Checker {
   public:
     using Checker::Checker;
     std::string_view name() const override { return "hint"; }
     void answered(Node& node, const KernelRequest& request, const Answer& answer) override;
+    void after_event() override;
+
+  private:
+    /// Of each log, after the event before: the lowest region out of sync.
+    std::map<Owner, RegionNumber> before_;
 };
 
 /// Nothing that waits, and nothing that is remembered, grows without bound.
