@@ -18,16 +18,14 @@
 #include "messages/wire_kernel.hpp"
 #include "messages/wire_state_file.hpp"
 #include "tests/fuzz/fuzz_target.hpp"
+#include "tests/fuzz/log_core_messages.hpp"
 
 namespace cmirror::mirror_log {
 namespace {
 
-constexpr std::uint64_t region_count = 130;
 constexpr std::uint64_t device_size = 8192;
 constexpr int steps_max = 400;
-constexpr MemberId self{2, 20};
 constexpr Luid luid = 0x1000;
-using fuzz::Input;
 
 const Uuid& uuid() {
     static const Uuid the_uuid = *Uuid::from_text("LVM-test");
@@ -36,7 +34,7 @@ const Uuid& uuid() {
 
 class World {
   public:
-    explicit World(Input& input) : input_(input), core_(config()) {
+    explicit World(Input& input) : input_(input), messages_(input), core_(config()) {
         disk_ = input.flag();
         std::string arguments = disk_ ? "1040 clustered-disk 8:0 8" : "1040 clustered-core 8";
         if (input.flag()) arguments += " nosync";
@@ -97,36 +95,9 @@ class World {
         return made;
     }
 
-    RegionNumber region() { return input_.some_number(); }
-
-    RequestPayload payload_of(RequestType type) {
-        switch (type) {
-            case RequestType::is_clean:
-            case RequestType::in_sync:
-            case RequestType::is_remote_recovering:
-                return region();
-            case RequestType::mark_region:
-            case RequestType::clear_region:
-            case RequestType::flush: {
-                RegionList list;
-                for (unsigned n = input_.below(5); n > 0; --n)
-                    list.push_back(region());
-                return list;
-            }
-            case RequestType::set_region_sync: {
-                const RegionNumber which = region();
-                return RegionSync{which, input_.flag()};
-            }
-            case RequestType::ctr:
-                return ConstructorText{"1040 clustered-core 8", input_.flag()};
-            default:
-                return std::monostate{};
-        }
-    }
-
     void ask_something() {
         const auto type = static_cast<RequestType>(1 + input_.below(17));
-        ask(type, payload_of(type));
+        ask(type, messages_.payload_of(type));
     }
 
     void ask(RequestType type, RequestPayload payload) {
@@ -158,79 +129,10 @@ class World {
         if (auto read = unpack_cluster_message(frame, uuid())) inbox_.emplace_back(std::pair{sender, std::move(*read)});
     }
 
-    JoinToken some_token(MemberId sender) { return input_.below(8) == 0 ? input_.number() : tokens_[sender]; }
-
-    Ops some_ops(MemberId sender) {
-        std::uint64_t& next = next_op_[sender];
-        Ops ops{some_token(sender), input_.below(8) == 0 ? input_.some_number() >> 1U : next, 0x100U + sender.node, {}};
-        for (unsigned n = 1 + input_.below(4); n > 0; --n) {
-            const auto kind = static_cast<OpKind>(1 + input_.below(19));
-            const std::uint64_t most = kind == OpKind::node_gone ? 0xFFFFFFFFU : ~std::uint64_t{0} >> 1U;
-            ops.ops.push_back(
-                {kind, region() & most, input_.below(8) == 0 ? 1 + (input_.number() >> 2U) : 1 + input_.below(40)});
-        }
-        next = ops.first_seq + ops.ops.size();
-        return ops;
-    }
-
-    LegacyFrame some_legacy(MemberId sender) {
-        LegacyFrame frame{input_.below(4), 0, 5, 0, input_.byte(), input_.below(23), {}};
-        frame.originator = input_.below(4) == 0 ? frame.originator : sender.node;
-        if (input_.below(3) == 0) frame.type |= 0x1000U;
-        if (input_.below(4) == 0) frame.error = -5;
-        for (unsigned n = input_.below(6); n > 0; --n) {
-            const std::uint64_t number = region();
-            for (unsigned i = 0; i < 8; ++i)
-                frame.data.push_back(static_cast<std::byte>(number >> (8 * i)));
-        }
-        const auto more = input_.take(input_.below(64));
-        frame.data.insert(frame.data.end(), more.begin(), more.end());
-        return frame;
-    }
-
-    ClusterMessage message_of(MemberId sender) {
-        switch (input_.below(10)) {
-            case 0:
-                tokens_[sender] = 1 + input_.below(200);
-                next_op_[sender] = 0;
-                return Hello{tokens_[sender],
-                             {input_.byte()},
-                             0x100U + sender.node,
-                             8,
-                             input_.below(16) == 0 ? input_.number() : region_count,
-                             disk_};
-            case 1:
-                return Valid{some_token(sender)};
-            case 2: {
-                Confirm confirm;
-                for (unsigned n = 1 + input_.below(2); n > 0; --n)
-                    confirm.confirmations.push_back({input_.below(3) == 0 ? sender : self,
-                                                     input_.flag() ? own_token_ : some_token(sender),
-                                                     input_.some_number(), input_.below(4) == 0 ? -5 : 0});
-                return confirm;
-            }
-            case 3:
-                return StateBegin{input_.below(4)};
-            case 4: {
-                const auto bytes = input_.take(input_.below(256));
-                const std::uint32_t index = input_.below(3);
-                return StateChunk{input_.below(4), index, input_.below(4), {bytes.begin(), bytes.end()}};
-            }
-            case 5:
-                return Standing{some_token(sender), input_.flag(), input_.below(6), input_.some_number()};
-            case 6:
-                return StateDigest{input_.some_number(), input_.number()};
-            case 7:
-                return some_legacy(sender);
-            default:
-                return some_ops(sender);
-        }
-    }
-
     void say_something() {
         if (others_.empty()) return member_changes();
         const MemberId sender = others_[input_.below(static_cast<unsigned>(others_.size()))];
-        if (joined_) push(sender, message_of(sender));
+        if (joined_) push(sender, messages_.message_of(sender, disk_));
     }
 
     void member_changes() {
@@ -243,8 +145,7 @@ class World {
         } else {
             others_.push_back(who);
             change.joined.push_back({who, input_.flag() ? ChangeReason::join : ChangeReason::node_up});
-            tokens_.erase(who);
-            next_op_.erase(who);
+            messages_.forget(who);
         }
         if (!joined_) return;
         change.members = members();
@@ -366,7 +267,7 @@ class World {
                 inbox_.clear();
             }
             if (const auto* send = std::get_if<SendEffect>(&effect); send != nullptr && joined_) {
-                if (const auto* hello = std::get_if<Hello>(&send->message)) own_token_ = hello->token;
+                if (const auto* hello = std::get_if<Hello>(&send->message)) messages_.own_token(hello->token);
                 push(self, send->message);
             }
             if (const auto* write = std::get_if<WriteEffect>(&effect)) check_blocks(*write);
@@ -378,6 +279,7 @@ class World {
     }
 
     Input& input_;
+    InputMessages messages_;
     MirrorLogCore core_;
     bool disk_ = false;
     bool joined_ = false;
@@ -386,9 +288,6 @@ class World {
     std::deque<Event> inbox_;
     std::deque<Effect> device_;
     std::vector<MemberId> others_;
-    std::map<MemberId, JoinToken> tokens_;
-    std::map<MemberId, std::uint64_t> next_op_;
-    JoinToken own_token_ = 0;
     std::map<std::uint32_t, RequestType> open_;
     std::uint32_t next_seq_ = 1;
     std::uint64_t next_ring_ = 1;
