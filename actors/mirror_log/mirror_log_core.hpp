@@ -145,7 +145,6 @@ class MirrorLogCore {
     // the state file
     void take_kept(Effects& effects);
     bool kept_is_everything() const;
-    bool knows_own_marks() const;
     std::uint64_t alone_in_ring() const;
     void keep(Effects& effects);
     KeptIdentity kept_identity() const;
@@ -286,6 +285,8 @@ class MirrorLogCore {
     /// Marks failed to become durable: the next FLUSH tries that again, or what waits does.
     bool flush_failed_ = false;
     std::optional<Instant> confirm_again_due_;
+    /// Created again without a file, and not suspended since: the kernel may have marked any region.
+    bool marks_unknown_ = false;
     /// The kernel was told that a FLUSH failed.
     bool log_failed_ = false;
     std::vector<WaitingWork> work_;

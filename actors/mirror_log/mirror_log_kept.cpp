@@ -17,6 +17,7 @@ void MirrorLogCore::take_kept(Effects& effects) {
     may_be_presuspended_ = reconnected_;
     const bool usable = reconnected_ && kept && kept->identity == kept_identity() && !kept->standing.reconnecting &&
                         !kept->standing.marks_unknown;
+    marks_unknown_ = reconnected_ && !usable;
     if (!usable) {
         if (reconnected_)
             say(LogLevel::warning,
@@ -38,11 +39,6 @@ void MirrorLogCore::take_kept(Effects& effects) {
     say(LogLevel::notice,
         "was created again by its kernel, with " + std::to_string(my_marks_.size()) + " marks from its state file",
         effects);
-}
-
-/// An instance that was created again without a file does not, until it was suspended.
-bool MirrorLogCore::knows_own_marks() const {
-    return !reconnected_ || resumed_before_ || kept_;
 }
 
 /// Nobody can have changed anything since the file was written.
@@ -77,7 +73,7 @@ void MirrorLogCore::keep(Effects& effects) {
         return;
     }
     if (life_ == LifeState::pending) return;
-    const KeptStanding standing{past_presuspend_, resume_unanswered_,  !knows_own_marks(),
+    const KeptStanding standing{past_presuspend_, resume_unanswered_,  marks_unknown_,
                                 log_failed_,      recovery_.current(), alone_in_ring()};
     const bool alone = standing.ring != 0;
     auto effect = keeper_.take(standing, changed, alone ? state_->sync().raw() : std::span<const std::uint64_t>{},

@@ -179,6 +179,7 @@ void MirrorLogCore::finish_leaving(Effects& effects) {
     if (view_) kept_ring_ = view_->ring;
     resumed_before_ = true;
     may_be_presuspended_ = false;
+    marks_unknown_ = false;
     past_presuspend_ = false;
     reset_membership();
     recovery_.stop();

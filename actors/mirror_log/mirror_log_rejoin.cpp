@@ -42,7 +42,7 @@ void MirrorLogCore::say_again(bool known, Instant now, Effects& effects) {
         failures_[outbox_.next_seq()] = region;
         need_ = outbox_.add({OpKind::failed, region, 1}) + 1;
     }
-    if (knows_own_marks()) {
+    if (!marks_unknown_) {
         const std::set<RegionNumber> theirs = state_->marks().of(owner());
         for (const RegionNumber region : theirs)
             if (!my_marks_.contains(region)) outbox_.add({OpKind::clear, region, 1});

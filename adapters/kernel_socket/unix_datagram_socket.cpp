@@ -101,7 +101,9 @@ int UnixDatagramSocket::send(std::span<const std::byte> frame) {
         sent = ::sendto(socket_.get(), frame.data(), frame.size(), MSG_DONTWAIT | MSG_NOSIGNAL, peer,
                         adopted ? 0 : peer_length_);
     while (sent < 0 && errno == EINTR);
-    return sent < 0 ? errno : 0;
+    if (sent >= 0) return 0;
+    // Nobody is at the name that stands for whoever has not sent yet.
+    return errno == ENOENT || errno == ECONNREFUSED ? ENOTCONN : errno;
 }
 
 }  // namespace cmirror

@@ -30,7 +30,7 @@ class UnixDatagramSocket final : public KernelSocket {
 
     int descriptor() const override { return socket_.get(); }
     KernelDatagram receive(std::span<std::byte> buffer) override;
-    /// ENOTCONN if the most recent sender cannot be answered.
+    /// ENOTCONN if the most recent sender cannot be answered or is gone, or nobody has sent and no stand-in listens.
     int send(std::span<const std::byte> frame) override;
 
   private:

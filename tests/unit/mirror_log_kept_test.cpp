@@ -34,6 +34,21 @@ TEST_F(Kept, idle_mirror_stays_in_sync_and_clean) {
     EXPECT_EQ(state().marks().count(), 0U);
 }
 
+TEST_F(Kept, daemon_after_daemon_keeps_the_state) {
+    cluster->start(1);
+    recover_all();
+    for (int i = 0; i < 3; ++i) {
+        call(R::flush, list({7}));
+        restart_daemon();
+        call(R::flush, list({8}));
+        call(R::clear_region, list({7}));
+        call(R::clear_region, list({8}));
+        cluster->advance(10s);
+        EXPECT_EQ(integer(call(R::get_sync_count)), 70U);
+        EXPECT_EQ(state().marks().count(), 0U);
+    }
+}
+
 TEST_F(Kept, file_waits_for_the_ring_to_be_known) {
     cluster->start(1);
     recover_all();
