@@ -312,10 +312,10 @@ class MirrorLogCore {
     /// Quorum was lost and does not count again yet.
     bool lost_quorum_ = false;
     std::optional<Instant> regained_at_;
-    /// The ring in which this state last had quorum, and nodes of members that were lost since and may have had it
-    /// without us.
+    /// The ring in which this state last had quorum, nodes that were lost since and may have had it without us, and
+    /// nodes whose daemon alone was lost: while it is lost the group does not see them go.
     std::optional<std::uint64_t> quorate_ring_;
-    std::set<NodeId> strangers_;
+    std::set<NodeId> strangers_, daemonless_;
     std::map<NodeId, Instant> ring_lost_;
     struct Merging {
         std::set<MemberId> own_side;

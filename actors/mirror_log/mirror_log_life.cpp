@@ -76,6 +76,7 @@ void MirrorLogCore::reset_membership() {
     served_.clear();
     quorate_ring_.reset();
     strangers_.clear();
+    daemonless_.clear();
     lost_quorum_ = false;
     regained_at_.reset();
     merging_.reset();
