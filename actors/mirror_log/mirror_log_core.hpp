@@ -334,8 +334,9 @@ class MirrorLogCore {
     bool applying_ = false;
     /// We start the state; no other member has one.
     bool founding_ = false;
-    /// The state in memory may stand in for the group's: nobody else was there since.
-    bool state_kept_ = false;
+    /// What of the state in memory a start uses: all of it, as nobody else was there since, or what it says of others,
+    /// as they may live on out of sight.
+    enum class StateKept : std::uint8_t { nothing, others, whole } state_kept_ = StateKept::nothing;
     /// It may only in this ring; nothing: in any (corosync was lost, and nobody else could have quorum meanwhile).
     std::optional<std::uint64_t> kept_ring_;
     std::optional<StateReceiver> receiver_;

@@ -81,6 +81,7 @@ void MirrorLogCore::regain_quorum(Effects& effects) {
     if ((valid_ || founding_) && (own_word_only || !strangers_.empty())) {
         say(LogLevel::warning, "has quorum again, but others may have had it meanwhile: it starts anew", effects,
             LogEvent::quorum_back);
+        state_kept_ = StateKept::others;
         return rejoin(effects);
     }
     say(LogLevel::notice, "has quorum again", effects, LogEvent::quorum_back);
