@@ -127,6 +127,8 @@ struct StateChunk {
 /// The sender has the state: from here on it counts as a valid member.
 struct Valid {
     JoinToken token = 0;
+    /// The join of whoever started that state: should all that had it be gone meanwhile, another one begins.
+    JoinToken lineage = 0;
 
     friend bool operator==(const Valid&, const Valid&) = default;
 };

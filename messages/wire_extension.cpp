@@ -176,7 +176,7 @@ StateChunk read_state_chunk(ByteReader& in) {
 }
 
 std::vector<std::byte> pack(const Valid& valid) {
-    return begin_message(Kind::valid).u64(valid.token).take();
+    return begin_message(Kind::valid).u64(valid.token).u64(valid.lineage).take();
 }
 
 std::vector<std::byte> pack(const Standing& standing) {
@@ -199,6 +199,13 @@ Standing read_standing(ByteReader& in) {
 
 std::vector<std::byte> pack(const StateDigest& digest) {
     return begin_message(Kind::state_digest).u64(digest.ordinal).u64(digest.digest).take();
+}
+
+Valid read_valid(ByteReader& in) {
+    Valid valid;
+    valid.token = in.u64();
+    valid.lineage = in.u64();
+    return valid;
 }
 
 StateDigest read_state_digest(ByteReader& in) {
@@ -227,7 +234,7 @@ ClusterMessage read_message(Kind kind, ByteReader& in) {
         case Kind::state_chunk:
             return read_state_chunk(in);
         case Kind::valid:
-            return Valid{in.u64()};
+            return read_valid(in);
         case Kind::standing:
             return read_standing(in);
         case Kind::state_digest:

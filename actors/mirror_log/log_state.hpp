@@ -112,6 +112,9 @@ class LogState {
     /// After start() or start_from(): the marks and grants of everyone but `own` as `before` has them. Those kernels
     /// may live on, out of sight; what they did since is not known.
     void take_others(const LogState& before, Owner own);
+    /// Whose join started this state; members' Valid names it.
+    void begin_lineage(JoinToken founder) { lineage_ = founder; }
+    JoinToken lineage() const { return lineage_; }
     /// The state as it was when its last member was alone: maps, marks and grants stay, for kernels may live on.
     void forget_members();
 
@@ -300,6 +303,7 @@ class LogState {
     bool all_orphaned_ = false;
     bool ever_full_ = false;
     LegacyGroup legacy_;
+    JoinToken lineage_ = 0;
     std::uint64_t ordinal_ = 0;
     std::uint64_t digest_ = 0;
     std::set<std::uint64_t> changed_blocks_;

@@ -14,6 +14,7 @@ std::vector<std::byte> LogState::save() const {
     StateWriter out;
     out.number(format);
     out.number(region_count());
+    out.number(lineage_);
     out.number(ordinal_);
     out.number(digest_);
     out.number(ever_full_ ? 1 : 0);
@@ -188,6 +189,7 @@ void LogState::load_owners(In& in) {
 bool LogState::load(std::span<const std::byte> bytes) {
     StateReader in(bytes, region_count());
     if (in.number() != format || in.number() != region_count()) return false;
+    lineage_ = in.number();
     ordinal_ = in.number();
     digest_ = in.number();
     ever_full_ = in.number() != 0;

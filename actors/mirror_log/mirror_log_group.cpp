@@ -142,7 +142,7 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
         state_->hello(sender, *hello, changes);
     } else if (const auto* valid = std::get_if<Valid>(&delivery.message)) {
         const Member* member = state_->member(sender);
-        if (member == nullptr || member->token != valid->token) return;
+        if (member == nullptr || member->token != valid->token || valid->lineage != state_->lineage()) return;
         const bool known = founding_ || state_->knows(member->owner());
         state_->became_valid(sender);
         sent_confirm_.clear();
@@ -156,6 +156,10 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
             sender_->start(effects);
             for (const Member& m : state_->members())
                 if (!m.valid) served_.insert(m.id);
+        } else if (sender != self_) {
+            // It was the server when it said so: joiners wait for its state now, not for ours.
+            sender_.reset();
+            served_.clear();
         }
     } else if (const auto* chunk = std::get_if<StateChunk>(&delivery.message)) {
         if (sender == self_ && sender_) {

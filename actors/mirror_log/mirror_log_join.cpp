@@ -80,6 +80,7 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
         if (before && state_kept_ == StateKept::others) state_->take_others(*before, owner());
     }
     if (image != nullptr) writer_.everything_changed(args_.region_count);
+    state_->begin_lineage(token_);
     merged_ = true;
     applying_ = true;
     for (const MemberId member : group_)
@@ -90,7 +91,7 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
             std::to_string(state_->sync().count()) + " of " + std::to_string(args_.region_count) + " regions in sync",
         effects);
     introduce(effects);
-    effects.emplace_back(SendEffect{Valid{token_}});
+    effects.emplace_back(SendEffect{Valid{token_, state_->lineage()}});
     // What was delivered meanwhile concerns members that came later.
     for (const GroupEvent& event : std::exchange(backlog_, {}))
         apply(event, now, effects);
@@ -169,7 +170,7 @@ void MirrorLogCore::load_state(Instant now, Effects& effects) {
         if (applying_) apply(event, now, effects);
     // A server looks at the log device before it writes it.
     merged_ = !device_ready();
-    if (applying_) effects.emplace_back(SendEffect{Valid{token_}});
+    if (applying_) effects.emplace_back(SendEffect{Valid{token_, state_->lineage()}});
 }
 
 /// The last member that counted is gone before we did.

@@ -43,6 +43,7 @@ void MirrorLogCore::start_beside_legacy(Instant now, Effects& effects) {
     legacy_.due.reset();
     state_.emplace(args_.region_count);
     state_->start_legacy(*legacy_.checkpoint, legacy_.at_join);
+    state_->begin_lineage(token_);
     state_->joined(self_);
     merged_ = !device_ready();
     say(LogLevel::notice,
@@ -51,7 +52,7 @@ void MirrorLogCore::start_beside_legacy(Instant now, Effects& effects) {
         effects);
     for (const GroupEvent& event : std::exchange(backlog_, {}))
         if (applying_) apply(event, now, effects);
-    if (applying_) effects.emplace_back(SendEffect{Valid{token_}});
+    if (applying_) effects.emplace_back(SendEffect{Valid{token_, state_->lineage()}});
 }
 
 /// Members that spoke in the field's words before this one started the state.

@@ -61,7 +61,7 @@ class InputMessages {
                              input_.below(16) == 0 ? input_.number() : region_count,
                              disk};
             case 1:
-                return Valid{some_token(sender)};
+                return Valid{some_token(sender), own_token_};
             case 2: {
                 Confirm confirm;
                 for (unsigned n = 1 + input_.below(2); n > 0; --n)

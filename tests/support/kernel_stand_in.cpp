@@ -112,7 +112,8 @@ void KernelStandIn::take(const UnpackedKernelReply& reply) {
         // A late answer to what was sent again under another number is one answer all the same.
         if (past == past_.end())
             ++counters_.unknown_replies;
-        else if (std::exchange(past->second, true))
+        else if (std::exchange(past->second, true) && reply.error != -EAGAIN)
+            // A daemon that was killed just after an answer leaves a request that its successor has asked for again.
             ++counters_.repeated_replies;
         return;
     }

@@ -61,11 +61,11 @@ TEST_F(WireExtension, extension_without_version_and_kind_is_bad) {
     EXPECT_EQ(fault_of(valid_), ClusterFrameFault::bad_extension);
 }
 TEST_F(WireExtension, extension_that_ends_early_is_bad) {
-    set_size(valid_, 12 + 7);
+    set_size(valid_, 12 + 15);
     EXPECT_EQ(fault_of(valid_), ClusterFrameFault::bad_extension);
 }
 TEST_F(WireExtension, bytes_behind_the_fields_are_bad) {
-    set_size(valid_, 12 + 9);
+    set_size(valid_, 12 + 17);
     EXPECT_EQ(fault_of(valid_), ClusterFrameFault::bad_extension);
 }
 TEST_F(WireExtension, extension_beyond_the_largest_frame_is_bad) {

@@ -66,7 +66,7 @@ ClusterMessage any_message() {
         case 4:
             return StateChunk{any<std::uint64_t>(), *rc::gen::inRange(0U, 9U), 9, any_bytes(64)};
         case 5:
-            return Valid{any<std::uint64_t>()};
+            return Valid{any<std::uint64_t>(), any<std::uint64_t>()};
         case 6:
             return Standing{any<std::uint64_t>(), any<bool>(), any<bool>(), any<std::uint64_t>()};
         case 7:
