@@ -103,7 +103,7 @@ class Unit(Sandbox):
     def test_says_what_the_daemon_needs(self) -> None:
         lines = self.UNIT.read_text().splitlines()
         for line in ("Type=notify", "OOMScoreAdjust=-1000", "SendSIGKILL=no", "Restart=on-failure", "RuntimeDirectoryPreserve=yes",
-                     "Before=remote-fs-pre.target", "Alias=cmirror.service", "ProtectSystem=strict", "LimitMEMLOCK=infinity"):
+                     "Before=remote-fs-pre.target", "Alias=cmirrord.service", "ProtectSystem=strict", "LimitMEMLOCK=infinity"):
             self.assertIn(line, lines)
 
 
