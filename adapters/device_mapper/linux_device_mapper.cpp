@@ -2,6 +2,7 @@
 
 #include <libdevmapper.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdarg>
@@ -37,8 +38,12 @@ void note_last_words(int level, const char*, int, int, const char* format, ...) 
 }
 
 Failure<std::string> failure(const std::string& what) {
-    const auto& words = last_words();
-    return Failure<std::string>(what + ": " + (words.empty() ? std::strerror(errno) : words));
+    const std::string words = last_words().empty() ? std::strerror(errno) : last_words();
+    if (::geteuid() != 0) return Failure<std::string>(what + ": run this as root (" + words + ")");
+    if (::access("/dev/mapper/control", F_OK) != 0)
+        return Failure<std::string>(what + ": the kernel's device mapper is not loaded, try \"modprobe dm_mod\" (" +
+                                    words + ")");
+    return Failure<std::string>(what + ": " + words);
 }
 
 Task make_task(int type, const std::string& name) {

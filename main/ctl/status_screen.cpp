@@ -48,6 +48,14 @@ std::string header(const StatusSnapshot& snapshot, std::size_t logs, bool health
     return text + "; " + std::to_string(logs) + (logs == 1 ? " log" : " logs") + "\n";
 }
 
+/// Mirrors that are active here, but whose kernel has not asked since the daemon was started.
+MirrorNames unasked_of(const StatusSnapshot& snapshot, const MirrorNames& names) {
+    auto left = names;
+    for (const auto& part : snapshot.logs)
+        if (const auto* log = std::get_if<LogStatus>(&part)) left.erase(std::string(log->uuid.text()));
+    return left;
+}
+
 std::vector<std::string> row_of(const LogStatus& log, const MirrorNames& names) {
     const auto name = name_of(log, names);
     return {name == log.uuid.text() ? "-" : name,
@@ -163,6 +171,8 @@ std::string status_screen(const StatusSnapshot& snapshot, const MirrorNames& nam
         {"NAME", "UUID", "STATE", "IN SYNC", "DIRTY", "RECOVERING", "LOG DEVICE", "MEMBERS"}};
     for (const auto& part : snapshot.logs)
         if (const auto* log = std::get_if<LogStatus>(&part)) rows.push_back(row_of(*log, names));
+    for (const auto& [uuid, name] : unasked_of(snapshot, names))
+        rows.push_back({name, uuid, "unasked", "-", "-", "-", "-", "-"});
     if (rows.size() > 1) text += "\n" + table(rows, {3, 4});
     text += problem_lines(problems, options.colour);
     if (!options.verbose) return text;
@@ -171,7 +181,8 @@ std::string status_screen(const StatusSnapshot& snapshot, const MirrorNames& nam
     return text + request_times(snapshot);
 }
 
-std::string status_document(const std::string& text, const StatusSnapshot& snapshot, const MirrorNames& names) {
+std::string status_document(const std::string& text, const StatusSnapshot& snapshot, const MirrorNames& names,
+                            Indent indent) {
     auto json = nlohmann::ordered_json::parse(text, nullptr, false);
     CMIRROR_INVARIANT(json.is_object());
     const auto problems = problems_of(snapshot, names);
@@ -183,7 +194,10 @@ std::string status_document(const std::string& text, const StatusSnapshot& snaps
         if (const auto uuid = log.find("uuid"); uuid != log.end())
             if (const auto found = names.find(uuid->get<std::string>()); found != names.end())
                 log["name"] = found->second;
-    return json.dump(2) + "\n";
+    auto& unasked = json["unasked-mirrors"] = nlohmann::ordered_json::array();
+    for (const auto& [uuid, name] : unasked_of(snapshot, names))
+        unasked.push_back({{"name", name}, {"uuid", uuid}});
+    return json.dump(static_cast<int>(indent), ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace cmirror::ctl

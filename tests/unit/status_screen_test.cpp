@@ -53,6 +53,20 @@ TEST(StatusScreen, no_log_at_all) {
               "    -> look at it with \"corosync-quorumtool\", bring the other nodes back\n");
 }
 
+TEST(StatusScreen, mirror_whose_kernel_has_not_asked_yet_is_there) {
+    const MirrorNames two{{"CMIRROR-data", "data"}, {"CMIRROR-idle", "idle"}};
+    EXPECT_EQ(status_screen(healthy_example(), two, {}),
+              "node 1, cmirrord 1.2.3: healthy\n"
+              "cluster: connected, quorate, 3 nodes; 1 log\n"
+              "\n"
+              "NAME  UUID          STATE    IN SYNC  DIRTY  RECOVERING  LOG DEVICE  MEMBERS\n"
+              "data  CMIRROR-data  active    100.0%      2  -           7:0 ok      1* 2 3\n"
+              "idle  CMIRROR-idle  unasked        -      -  -           -           -\n");
+    const auto snapshot = healthy_example();
+    const auto json = nlohmann::json::parse(status_document(pack_status(snapshot), snapshot, two, Indent::one_line));
+    EXPECT_EQ(json["unasked-mirrors"], nlohmann::json::parse(R"([{"name": "idle", "uuid": "CMIRROR-idle"}])"));
+}
+
 TEST(StatusScreen, verbose_shows_what_a_log_holds) {
     const auto text = status_screen(snapshot_example(), names, {.verbose = true});
     EXPECT_EQ(text.substr(text.find("\n\ndata\n") + 1),
