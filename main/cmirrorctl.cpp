@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -207,5 +208,9 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? ctl::success : ctl::usage_error;
     }
-    return line.run();
+    const int code = line.run();
+    // A full disk must not pass for a status.
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+    ctl::complain("the output cannot be written");
+    return ctl::failed;
 }

@@ -160,6 +160,8 @@ int tell_node_gone(const Context& context, NodeId node) {
     if (!reply->error.empty()) return refused(context, reply->error);
     if (context.json)
         std::printf("%s\n", answer->c_str());
+    else if (reply->logs == 0)
+        std::printf("node %u is gone: no mirror is active on this node, so nobody here had to be told\n", node);
     else
         std::printf("node %u is gone: told to %llu log%s of this node\n", node,
                     static_cast<unsigned long long>(reply->logs), reply->logs == 1 ? "" : "s");

@@ -2,6 +2,8 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <utility>
 
 #include "main/ctl/text.hpp"
 #include "messages/invariant.hpp"
@@ -140,6 +142,23 @@ std::string details(const LogStatus& log, const MirrorNames& names) {
     return text;
 }
 
+/// The table of logs, without the column of uuids if it would be wider than that.
+std::string table_within(std::size_t width, std::vector<std::vector<std::string>> rows) {
+    auto text = table(rows, {3, 4});
+    // As wide as its widest line; a cell of the last column may be shorter.
+    std::istringstream in(text);
+    std::size_t widest = 0;
+    for (std::string line; std::getline(in, line);)
+        widest = std::max(widest, line.size());
+    if (width == 0 || widest <= width) return text;
+    constexpr std::size_t shortened = 16;
+    for (auto& row : rows) {
+        if (row[0] == "-") row[0] = row[1].size() > shortened ? row[1].substr(0, shortened - 3) + "..." : row[1];
+        row.erase(row.begin() + 1);
+    }
+    return table(rows, {2, 3});
+}
+
 std::string problem_lines(const std::vector<Problem>& problems, bool colour) {
     std::string text;
     for (const auto& problem : problems) {
@@ -173,7 +192,7 @@ std::string status_screen(const StatusSnapshot& snapshot, const MirrorNames& nam
         if (const auto* log = std::get_if<LogStatus>(&part)) rows.push_back(row_of(*log, names));
     for (const auto& [uuid, name] : unasked_of(snapshot, names))
         rows.push_back({name, uuid, "unasked", "-", "-", "-", "-", "-"});
-    if (rows.size() > 1) text += "\n" + table(rows, {3, 4});
+    if (rows.size() > 1) text += "\n" + table_within(options.width, std::move(rows));
     text += problem_lines(problems, options.colour);
     if (!options.verbose) return text;
     for (const auto& part : snapshot.logs)

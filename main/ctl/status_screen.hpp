@@ -11,6 +11,8 @@ namespace cmirror::ctl {
 struct ScreenOptions {
     bool verbose = false;
     bool colour = false;
+    /// Columns that there are; with fewer than the table needs it does without the uuids. 0: any number.
+    std::size_t width = 0;
 };
 
 /// Two lines about the node, a row for every log, and what is wrong; `verbose` adds a part for every log.

@@ -93,7 +93,7 @@ std::string progress_bar(std::uint64_t part, std::uint64_t whole, std::size_t wi
 }
 
 std::string watch_screen(const StatusSnapshot& snapshot, const MirrorNames& names, WatchOptions options) {
-    auto text = status_screen(snapshot, names, {.verbose = false, .colour = options.colour});
+    auto text = status_screen(snapshot, names, {.verbose = false, .colour = options.colour, .width = options.width});
     const auto room = std::max<std::size_t>(options.width, 24) - margin.size();
     bool any = false;
     for (const auto& part : snapshot.logs) {

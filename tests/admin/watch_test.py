@@ -210,6 +210,11 @@ class PipeTest(unittest.TestCase):
         self.assertRegex(self.run_ctl("create").stderr, r"^cmirrorctl: NAME is required\n")
         self.assertRegex(self.run_ctl("watch", "--interval", "x").stderr, r'^cmirrorctl: --interval: "x" is not between 0\.1 and 3600 seconds\n')
 
+    def test_output_that_is_lost_is_a_failure(self) -> None:
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([CMIRRORCTL, "--socket", self.daemon.path, "status"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (1, "cmirrorctl: the output cannot be written\n"))
+
     def test_locale_changes_nothing(self) -> None:
         outputs = set()
         for locale in ("C", "C.UTF-8", "de_DE.UTF-8", "tr_TR.ISO-8859-9"):
@@ -270,6 +275,8 @@ class PipeTest(unittest.TestCase):
         done = self.run_ctl("node-gone", "7")
         self.assertEqual((done.returncode, done.stdout), (0, "node 7 is gone: told to 2 logs of this node\n"))
         self.assertEqual(self.daemon.requests, [{"version": 1, "request": "node-gone", "node": 7}])
+        self.daemon.answer = {"version": 1, "logs": 0}
+        self.assertIn("no mirror is active on this node", self.run_ctl("node-gone", "7").stdout)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,18 @@ TEST(StatusScreen, verbose_shows_what_a_log_holds) {
               "  FLUSH  2, mean 1.45ms, 99% below 3ms\n");
 }
 
+TEST(StatusScreen, narrow_one_does_without_uuids) {
+    auto snapshot = healthy_example();
+    auto& log = std::get<LogStatus>(snapshot.logs.emplace_back(snapshot.logs[0]));
+    log.uuid = Uuid::from_text("LVM-3cKnfSg3RFVZbpUBQzvJb2kGd3jfOoHb").value();
+    const auto text = status_screen(snapshot, names, {.width = 90});
+    EXPECT_EQ(text.substr(text.find("NAME")),
+              "NAME              STATE   IN SYNC  DIRTY  RECOVERING  LOG DEVICE  MEMBERS\n"
+              "data              active   100.0%      2  -           7:0 ok      1* 2 3\n"
+              "LVM-3cKnfSg3R...  active   100.0%      2  -           7:0 ok      1* 2 3\n");
+    EXPECT_NE(status_screen(snapshot, names, {.width = 120}).find("UUID"), std::string::npos);
+}
+
 TEST(StatusScreen, colours_only_when_asked_for) {
     EXPECT_EQ(status_screen(snapshot_example(), names, {}).find('\x1b'), std::string::npos);
     EXPECT_NE(status_screen(snapshot_example(), names, {.colour = true}).find("\x1b[31mdegraded\x1b[0m"),
