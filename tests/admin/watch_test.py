@@ -249,6 +249,14 @@ class PipeTest(unittest.TestCase):
     def test_json_has_a_version_and_hyphenated_keys(self) -> None:
         document = json.loads(self.run_ctl("--json", "status").stdout)
         self.assertEqual((document["version"], document["healthy"], document["logs"][0]["sync-count"]), (1, True, 10))
+        documents = [document]
+        for command in ("metrics", "check", "activate x", "activate --all", "deactivate x", "remove x", "refresh x", "replace-leg x /a /b",
+                        "create x --leg /a --leg /b"):
+            documents.append(json.loads(self.run_ctl("--json", "--tab", f"{self.folder}/tab", *command.split()).stdout))
+        self.daemon.answer = {"version": 1, "logs": 1, "events": ["it began"]}
+        for command in ("dump", "node-gone 3"):
+            documents.append(json.loads(self.run_ctl("--json", *command.split()).stdout))
+        self.assertEqual({each["version"] for each in documents}, {1})
         keys: set[str] = set()
         def collect(value: object) -> None:
             if isinstance(value, dict):
@@ -258,7 +266,7 @@ class PipeTest(unittest.TestCase):
             elif isinstance(value, list):
                 for item in value:
                     collect(item)
-        collect(document)
+        collect(documents)
         self.assertEqual([key for key in keys if "_" in key], [])
 
     def test_metrics_for_the_textfile_collector_come_as_a_whole(self) -> None:

@@ -88,6 +88,8 @@ class SystemdTest(vmtest.ClusterTest):
         self.wait_healthy()
         self.assertRegex(self.check("cmirrorctl status"), r"data  CMIRROR-data  active +100\.0% +0  - +254:32 ok +1\*")
         self.assertIn("everything is set up", self.check("cmirrorctl check"))
+        processes = self.check("cat /proc/[0-9]*/comm").split()
+        self.assertEqual([name for name in processes if "cmirrord" in name], ["cmirrord"])
 
     def test_2_journal_has_fields(self) -> None:
         ready = self.journal("MESSAGE_ID=0af534f3e5ec495ca4abc0ec8472ad6d")
@@ -107,6 +109,9 @@ class SystemdTest(vmtest.ClusterTest):
         self.assertNotIn("Stopping", self.check("journalctl --no-pager -u cmirror@data"))
 
     def test_4_daemon_that_is_needed_goes_on_and_comes_back_under_systemd(self) -> None:
+        self.check(f"systemctl kill -s KILL {SERVICE}")
+        wait_for("it runs again", lambda: self.show(SERVICE, "ActiveState") == ("active",), 60)
+        self.assertRegex(self.check("cmirrorctl status"), r"data +CMIRROR-data +unasked")
         before = self.show(SERVICE, "MainPID")[0]
         self.check(f"systemctl stop {SERVICE}", timeout=120)
         self.assertEqual(self.show(SERVICE, "ActiveState", "Result"), ("failed", "timeout"))
