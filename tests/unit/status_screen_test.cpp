@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "main/ctl/text.hpp"
 #include "messages/wire_status.hpp"
@@ -95,6 +97,26 @@ TEST(StatusScreen, narrow_one_does_without_uuids) {
               "data              active   100.0%      2  -           7:0 ok      1* 2 3\n"
               "LVM-3cKnfSg3R...  active   100.0%      2  -           7:0 ok      1* 2 3\n");
     EXPECT_NE(status_screen(snapshot, names, {.width = 120}).find("UUID"), std::string::npos);
+}
+
+TEST(StatusScreen, readme_shows_a_real_one) {
+    auto snapshot = snapshot_example();
+    snapshot.daemon = {"1.0.0", 1};
+    std::get<ActorStatus>(snapshot.actors[0]).fields[2].second = "2";
+    auto& log = std::get<LogStatus>(snapshot.logs[0]);
+    log.sync_count = 65;
+    log.dirty_count = 5;
+    log.recovering.clear();
+    log.marks = {{{3, 0xaa}, 5, {}, false, false}};
+    log.members = {{{1, 100}, true, true, false}, {{2, 200}, true, false, false}};
+    log.device->name = "254:32";
+    std::ifstream readme(CMIRROR_README);
+    const std::string text{std::istreambuf_iterator<char>(readme), {}};
+    std::string indented;
+    std::istringstream screen(status_screen(snapshot, names, {}));
+    for (std::string line; std::getline(screen, line);)
+        indented += (line.empty() ? "" : "    ") + line + "\n";
+    EXPECT_NE(text.find(indented), std::string::npos) << indented;
 }
 
 TEST(StatusScreen, colours_only_when_asked_for) {
