@@ -35,6 +35,8 @@ ln -sf /usr/bin/udevadm /lib/systemd/systemd-udevd; ln -sf /usr/sbin/dmsetup /sb
 systemctl enable {SERVICE}
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin unshare -p -f --mount-proc /lib/systemd/systemd --system
 """
+# Stops what a shutdown stops, and no more.
+END = "[Unit]\nDefaultDependencies=no\nRequires=shutdown.target\nAfter=shutdown.target\n"
 TAB = "data /dev/vda,/dev/vdb /dev/vdc size=32M,region-size=512K,uuid=CMIRROR-data\n"
 
 
@@ -47,13 +49,13 @@ class SystemdTest(vmtest.ClusterTest):
         files: dict[str, str | Path] = {f"{UNITS}/{name}".strip("/"): UNITS / name for name in SYSTEM_UNITS}
         files |= {f"{UNITS}/{name}".strip("/"): PROJECT / "systemd" / name for name in OURS}
         files |= {f"lib/udev/rules.d/{path.name}": path for path in Path("/lib/udev/rules.d").glob("*.rules")}
-        files |= {"etc/machine-id": "0123456789abcdef0123456789abcdef\n", "etc/cmirrortab": TAB,
+        files |= {"etc/machine-id": "0123456789abcdef0123456789abcdef\n", "etc/cmirrortab": TAB, "etc/systemd/system/end.target": END,
                   "lib/systemd/system-generators/cmirror-generator": PROJECT / "systemd/cmirror-generator"}
         programs = (str(daemon), str(daemon.with_name("cmirrorctl")))
         cls.cluster = cls.enterClassContext(Cluster(programs=programs, disks_mib=DISKS_MIB, files=files, tools=TOOLS))
         cls.node = cls.cluster[1]
         cls.node.start(BOOT, "systemd")
-        wait_for("the system is up", lambda: cls.inside("systemctl is-active multi-user.target remote-fs-pre.target")[0] == 0, 120)
+        wait_for("the system is up", lambda: cls.inside("systemctl is-active remote-fs-pre.target")[0] == 0, 120)
 
     @classmethod
     def inside(cls, command: str, timeout: float = 60) -> tuple[int, str]:
@@ -130,6 +132,14 @@ class SystemdTest(vmtest.ClusterTest):
         self.assertEqual(self.check("dmsetup ls"), "No devices found")
         self.check("systemctl start cmirror@data")
         self.wait_healthy()
+
+    def test_6_shutdown_takes_mirror_daemon_and_corosync_down_in_order(self) -> None:
+        self.check("systemctl start end.target", timeout=120)
+        for unit in ("cmirror@data", SERVICE, "corosync"):
+            self.assertEqual(self.show(unit, "ActiveState", "Result"), ("inactive", "success"), unit)
+        ends = [int(self.show(unit, "InactiveEnterTimestampMonotonic")[0]) for unit in ("cmirror@data", SERVICE, "corosync")]
+        self.assertEqual(ends, sorted(ends))
+        self.assertEqual(self.check("dmsetup ls"), "No devices found")
 
 
 if __name__ == "__main__":
