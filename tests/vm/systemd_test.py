@@ -9,7 +9,7 @@ from vmcluster import Cluster, quote, wait_for
 
 PROJECT = Path(__file__).resolve().parents[2]
 UNITS = Path("/lib/systemd/system")
-DISKS_MIB = (64, 64, 8, 16)
+DISKS_MIB = (64, 64, 8, 16, 16)
 SERVICE = "lvm2-cmirrord"
 TOOLS = ("/lib/systemd/systemd", "/lib/systemd/systemd-journald", "/usr/bin/systemctl", "/usr/bin/journalctl", "/usr/bin/systemd-escape",
          "/usr/bin/udevadm", "/usr/sbin/dmsetup")
@@ -134,6 +134,7 @@ class SystemdTest(vmtest.ClusterTest):
         self.wait_healthy()
 
     def test_6_shutdown_takes_mirror_daemon_and_corosync_down_in_order(self) -> None:
+        self.assertIn("hand: active", self.check("cmirrorctl create hand --leg /dev/vdd --leg /dev/vde"))
         self.check("systemctl start end.target", timeout=120)
         for unit in ("cmirror@data", SERVICE, "corosync"):
             self.assertEqual(self.show(unit, "ActiveState", "Result"), ("inactive", "success"), unit)
