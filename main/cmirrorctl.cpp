@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <functional>
 #include <string>
 
@@ -184,7 +185,7 @@ std::string usage_message(const CLI::App* app, const CLI::Error& error) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
     CLI::App app{"Shows and manages the cluster mirrors of this node.", "cmirrorctl"};
     app.set_version_flag("--version", CMIRROR_VERSION);
     app.require_subcommand(1);
@@ -212,5 +213,8 @@ int main(int argc, char** argv) {
     // A full disk must not pass for a status.
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
     ctl::complain("the output cannot be written");
+    return ctl::failed;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "cmirrorctl: %s\n", error.what());
     return ctl::failed;
 }

@@ -220,7 +220,7 @@ Outcome Mirrors::checked_create(const CreateOrder& order, Cmirrortab& tab) {
     // What an earlier log says of its legs is not true of these.
     if (!order.log_device.empty())
         if (const auto wiped = tools_.disks->wipe_log(order.log_device); !wiped) return refuse(wiped.error());
-    const auto made = load(entry, order.nosync ? std::vector<std::string>{"nosync"} : std::vector<std::string>{});
+    auto made = load(entry, order.nosync ? std::vector<std::string>{"nosync"} : std::vector<std::string>{});
     if (!made) return made;
     tab.put(entry);
     if (const auto saved = save_tab(tools_.tab_path, tab); !saved)
@@ -300,7 +300,7 @@ Outcome Mirrors::remove(const std::string& name) {
     auto known = tab();
     if (!known) return tl::unexpected(known.error());
     if (known->find(name) == nullptr) return no_such(name, tools_.tab_path);
-    const auto gone = deactivate(name);
+    auto gone = deactivate(name);
     if (!gone) return gone;
     known->erase(name);
     if (const auto saved = save_tab(tools_.tab_path, *known); !saved) return refuse(saved.error());
