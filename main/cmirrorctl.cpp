@@ -3,7 +3,9 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <functional>
 #include <string>
 
@@ -61,7 +63,12 @@ void add_questions(CLI::App& app, CommandLine& line) {
     auto* watch = app.add_subcommand("watch", "Show the mirrors again and again, with a map of their regions.");
     watch->add_option("--interval", line.interval_s, "seconds between two looks")
         ->capture_default_str()
-        ->check(CLI::Range(0.1, 3600.0));
+        ->check(CLI::Validator(
+            [](std::string& text) {
+                const bool good = CLI::Range(0.1, 3600.0)(text).empty();
+                return good ? std::string{} : "\"" + text + "\" is not between 0.1 and 3600 seconds";
+            },
+            ""));
     watch->callback([&line] {
         line.run = [&line] {
             return ctl::watch(line.context, std::chrono::milliseconds(static_cast<int>(line.interval_s * 1000)));
@@ -163,13 +170,27 @@ void add_mirrors(CLI::App& app, CommandLine& line) {
     add_replace(app, line);
 }
 
+std::string usage_message(const CLI::App* app, const CLI::Error& error) {
+    std::string what = error.what();
+    if (app->get_subcommands().empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+        std::string commands;
+        for (const auto* command : app->get_subcommands(nullptr))
+            commands += (commands.empty() ? "" : ", ") + command->get_name();
+        const auto words = app->remaining();
+        what = (words.empty() ? "no command is given" : "there is no command \"" + words.front() + "\"") +
+               "; there are " + commands;
+    }
+    return "cmirrorctl: " + what + "\nRun with --help for more information.\n";
+}
+
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
     CLI::App app{"Shows and manages the cluster mirrors of this node.", "cmirrorctl"};
     app.set_version_flag("--version", CMIRROR_VERSION);
     app.require_subcommand(1);
     app.fallthrough();
+    app.failure_message(usage_message);
     cmirror::LinuxDeviceMapper devices;
     cmirror::LinuxDiskInspector disks;
     CommandLine line;
@@ -188,5 +209,12 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? ctl::success : ctl::usage_error;
     }
-    return line.run();
+    const int code = line.run();
+    // A full disk must not pass for a status.
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+    ctl::complain("the output cannot be written");
+    return ctl::failed;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "cmirrorctl: %s\n", error.what());
+    return ctl::failed;
 }

@@ -11,6 +11,8 @@ struct SystemFacts {
     /// As uname(2) names it.
     std::string kernel;
     bool root = false;
+    /// What to do about capabilities that root lacks here, as in a container; empty: it has all that are needed.
+    std::string missing_rights = {};
     /// Kernel modules that are loaded or built in, or could be loaded.
     bool dm_mirror = false;
     bool dm_log_userspace = false;

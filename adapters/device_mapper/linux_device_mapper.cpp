@@ -1,7 +1,9 @@
 #include "adapters/device_mapper/linux_device_mapper.hpp"
 
+#include <fcntl.h>
 #include <libdevmapper.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdarg>
@@ -9,6 +11,8 @@
 #include <cstring>
 #include <memory>
 #include <string_view>
+
+#include "adapters/unique_fd.hpp"
 
 namespace cmirror {
 namespace {
@@ -37,8 +41,13 @@ void note_last_words(int level, const char*, int, int, const char* format, ...) 
 }
 
 Failure<std::string> failure(const std::string& what) {
-    const auto& words = last_words();
-    return Failure<std::string>(what + ": " + (words.empty() ? std::strerror(errno) : words));
+    const std::string words = last_words().empty() ? std::strerror(errno) : last_words();
+    if (::geteuid() != 0) return Failure<std::string>(what + ": run this as root (" + words + ")");
+    const UniqueFd driver{::open("/dev/mapper/control", O_RDWR | O_CLOEXEC)};
+    if (!driver.is_open())
+        return Failure<std::string>(what + ": the kernel's device mapper is not loaded, try \"modprobe dm_mod\" (" +
+                                    words + ")");
+    return Failure<std::string>(what + ": " + words);
 }
 
 Task make_task(int type, const std::string& name) {

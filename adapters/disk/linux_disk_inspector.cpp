@@ -55,7 +55,8 @@ bool holds_log(int descriptor) {
 
 Result<DiskFacts, std::string> LinuxDiskInspector::inspect(const std::string& path) {
     const UniqueFd disk{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (!disk.is_open()) return failure(path, "cannot be opened");
+    if (!disk.is_open())
+        return failure(path, errno == EACCES ? "cannot be opened, run this as root" : "cannot be opened");
     struct stat status {};
     if (::fstat(disk.get(), &status) != 0) return failure(path, "cannot be looked at");
     if (!S_ISBLK(status.st_mode)) return Failure<std::string>(path + ": is no block device");

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <string>
 
+#include "adapters/process/privileges.hpp"
+
 namespace cmirror {
 namespace {
 
@@ -46,8 +48,10 @@ SystemFacts LinuxSystemInspector::inspect() {
     utsname names{};
     ::uname(&names);
     std::error_code ignored;
+    const auto rights = check_privileges();
     return {.kernel = names.release,
             .root = ::geteuid() == 0,
+            .missing_rights = rights ? std::string{} : rights.error().text,
             .dm_mirror = has_module(names.release, "dm-mirror"),
             .dm_log_userspace = has_module(names.release, "dm-log-userspace"),
             .connector = fs::exists("/proc/net/connector", ignored),

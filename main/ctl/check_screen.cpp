@@ -16,6 +16,10 @@ void add(Findings& findings, bool good, const std::string& what, const std::stri
     findings.push_back({good, what, good ? "" : advice});
 }
 
+std::string members_text(std::size_t count) {
+    return count == 1 ? "its one member speaks" : "all " + std::to_string(count) + " members speak";
+}
+
 void add_members(Findings& findings, const StatusSnapshot& snapshot) {
     for (const auto& part : snapshot.logs) {
         const auto* log = std::get_if<LogStatus>(&part);
@@ -28,7 +32,7 @@ void add_members(Findings& findings, const StatusSnapshot& snapshot) {
             if (member.legacy) old += (old.empty() ? "" : ", ") + std::to_string(member.id.node);
         add(findings, old.empty(),
             "log " + std::string(log->uuid.text()) + ": " +
-                (old.empty() ? "all " + std::to_string(log->members.size()) + " members speak this daemon's language"
+                (old.empty() ? members_text(log->members.size()) + " this daemon's language"
                              : "node " + old + " runs an older cmirrord"),
             "it works, but slowly: install this cmirrord there as well");
     }
@@ -52,6 +56,7 @@ Findings findings_of(const SystemFacts& facts, const Result<StatusSnapshot, std:
                      const std::string& own_version) {
     Findings findings;
     add(findings, facts.root, "runs as root", "use sudo");
+    add(findings, facts.missing_rights.empty(), "has the capabilities that cmirrord needs", facts.missing_rights);
     add(findings, facts.connector, "kernel " + facts.kernel + " has the netlink connector",
         "boot a kernel with CONFIG_CONNECTOR, as Debian's are");
     add(findings, facts.dm_mirror, "kernel module dm-mirror",

@@ -28,6 +28,9 @@ struct Context {
 /// "cmirrorctl: ..." on standard error.
 void complain(const std::string& what);
 
+/// The exit code when the daemon does not answer: it does not run, or this user must not ask.
+int code_of_silence(const Context& context);
+
 /// Names by the uuid of the log; none if the devices cannot be listed.
 MirrorNames mirror_names(DeviceMapper& devices);
 

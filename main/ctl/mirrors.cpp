@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "messages/wire_disk.hpp"
+
 namespace cmirror::ctl {
 namespace {
 
@@ -113,7 +115,8 @@ Result<void, Refusal> Mirrors::may_replace(const TabEntry& entry, const ReplaceO
     const auto* log = find_log(*snapshot, entry.log_uuid);
     if (log == nullptr)
         return refuse(entry.name + ": the daemon does not know its log " + entry.log_uuid +
-                      ": \"cmirrorctl status\" shows what it knows");
+                      ": if it was started again since, \"dmsetup status " + entry.name +
+                      "\" makes the kernel tell it; then try again");
     // What is out of sync is certain on the first leg alone.
     if (entry.legs.front() == order.old_leg && log->sync_count < log->region_count && !order.force)
         return refuse(order.old_leg + ": " + std::to_string(log->region_count - log->sync_count) +
@@ -184,6 +187,7 @@ Outcome Mirrors::create(const CreateOrder& order) {
 Outcome Mirrors::checked_create(const CreateOrder& order, Cmirrortab& tab) {
     std::set<std::pair<std::uint32_t, std::uint32_t>> seen;
     std::uint64_t smallest = ~std::uint64_t{0};
+    std::uint64_t log_bytes = ~std::uint64_t{0};
     auto devices = order.legs;
     if (!order.log_device.empty()) devices.push_back(order.log_device);
     for (const auto& path : devices) {
@@ -191,7 +195,10 @@ Outcome Mirrors::checked_create(const CreateOrder& order, Cmirrortab& tab) {
         if (!disk) return tl::unexpected(disk.error());
         if (!seen.emplace(disk->major, disk->minor).second)
             return refuse(path + ": is given twice, perhaps by another name (" + number_text(*disk) + ")");
-        if (path != order.log_device) smallest = std::min(smallest, disk->bytes / 512);
+        if (path == order.log_device)
+            log_bytes = disk->bytes;
+        else
+            smallest = std::min(smallest, disk->bytes / 512);
     }
     const auto region = order.region_sectors != 0 ? order.region_sectors
                                                   : region_size_for(order.sectors != 0 ? order.sectors : smallest);
@@ -205,11 +212,15 @@ Outcome Mirrors::checked_create(const CreateOrder& order, Cmirrortab& tab) {
         return refuse("the smallest leg has " + size_text(smallest) + ", less than " + size_text(entry.sectors));
     // Also checks what a line of the tab has to satisfy.
     if (const auto good = parse_tab_line(tab_line(entry)); !good) return refuse(good.error());
+    const auto log_needed = device_bytes((entry.sectors + region - 1) / region);
+    if (log_bytes < log_needed)
+        return refuse(order.log_device + ": has " + std::to_string(log_bytes) + " bytes, the log needs " +
+                      std::to_string(log_needed) + ": use a larger device, or a larger --region-size");
     if (const auto runs = daemon_runs(); !runs) return tl::unexpected(runs.error());
     // What an earlier log says of its legs is not true of these.
     if (!order.log_device.empty())
         if (const auto wiped = tools_.disks->wipe_log(order.log_device); !wiped) return refuse(wiped.error());
-    const auto made = load(entry, order.nosync ? std::vector<std::string>{"nosync"} : std::vector<std::string>{});
+    auto made = load(entry, order.nosync ? std::vector<std::string>{"nosync"} : std::vector<std::string>{});
     if (!made) return made;
     tab.put(entry);
     if (const auto saved = save_tab(tools_.tab_path, tab); !saved)
@@ -289,7 +300,7 @@ Outcome Mirrors::remove(const std::string& name) {
     auto known = tab();
     if (!known) return tl::unexpected(known.error());
     if (known->find(name) == nullptr) return no_such(name, tools_.tab_path);
-    const auto gone = deactivate(name);
+    auto gone = deactivate(name);
     if (!gone) return gone;
     known->erase(name);
     if (const auto saved = save_tab(tools_.tab_path, *known); !saved) return refuse(saved.error());

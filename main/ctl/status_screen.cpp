@@ -2,6 +2,8 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <utility>
 
 #include "main/ctl/text.hpp"
 #include "messages/invariant.hpp"
@@ -46,6 +48,14 @@ std::string header(const StatusSnapshot& snapshot, std::size_t logs, bool health
     if (const auto nodes = field_of(snapshot, "cluster", "nodes"); !nodes.empty())
         text += ", " + nodes + (nodes == "1" ? " node" : " nodes");
     return text + "; " + std::to_string(logs) + (logs == 1 ? " log" : " logs") + "\n";
+}
+
+/// Mirrors that are active here, but whose kernel has not asked since the daemon was started.
+MirrorNames unasked_of(const StatusSnapshot& snapshot, const MirrorNames& names) {
+    auto left = names;
+    for (const auto& part : snapshot.logs)
+        if (const auto* log = std::get_if<LogStatus>(&part)) left.erase(std::string(log->uuid.text()));
+    return left;
 }
 
 std::vector<std::string> row_of(const LogStatus& log, const MirrorNames& names) {
@@ -132,6 +142,23 @@ std::string details(const LogStatus& log, const MirrorNames& names) {
     return text;
 }
 
+/// The table of logs, without the column of uuids if it would be wider than that.
+std::string table_within(std::size_t width, std::vector<std::vector<std::string>> rows) {
+    auto text = table(rows, {3, 4});
+    // As wide as its widest line; a cell of the last column may be shorter.
+    std::istringstream in(text);
+    std::size_t widest = 0;
+    for (std::string line; std::getline(in, line);)
+        widest = std::max(widest, line.size());
+    if (width == 0 || widest <= width) return text;
+    constexpr std::size_t shortened = 16;
+    for (auto& row : rows) {
+        if (row[0] == "-") row[0] = row[1].size() > shortened ? row[1].substr(0, shortened - 3) + "..." : row[1];
+        row.erase(row.begin() + 1);
+    }
+    return table(rows, {2, 3});
+}
+
 std::string problem_lines(const std::vector<Problem>& problems, bool colour) {
     std::string text;
     for (const auto& problem : problems) {
@@ -163,7 +190,9 @@ std::string status_screen(const StatusSnapshot& snapshot, const MirrorNames& nam
         {"NAME", "UUID", "STATE", "IN SYNC", "DIRTY", "RECOVERING", "LOG DEVICE", "MEMBERS"}};
     for (const auto& part : snapshot.logs)
         if (const auto* log = std::get_if<LogStatus>(&part)) rows.push_back(row_of(*log, names));
-    if (rows.size() > 1) text += "\n" + table(rows, {3, 4});
+    for (const auto& [uuid, name] : unasked_of(snapshot, names))
+        rows.push_back({name, uuid, "unasked", "-", "-", "-", "-", "-"});
+    if (rows.size() > 1) text += "\n" + table_within(options.width, std::move(rows));
     text += problem_lines(problems, options.colour);
     if (!options.verbose) return text;
     for (const auto& part : snapshot.logs)
@@ -171,7 +200,8 @@ std::string status_screen(const StatusSnapshot& snapshot, const MirrorNames& nam
     return text + request_times(snapshot);
 }
 
-std::string status_document(const std::string& text, const StatusSnapshot& snapshot, const MirrorNames& names) {
+std::string status_document(const std::string& text, const StatusSnapshot& snapshot, const MirrorNames& names,
+                            Indent indent) {
     auto json = nlohmann::ordered_json::parse(text, nullptr, false);
     CMIRROR_INVARIANT(json.is_object());
     const auto problems = problems_of(snapshot, names);
@@ -183,7 +213,10 @@ std::string status_document(const std::string& text, const StatusSnapshot& snaps
         if (const auto uuid = log.find("uuid"); uuid != log.end())
             if (const auto found = names.find(uuid->get<std::string>()); found != names.end())
                 log["name"] = found->second;
-    return json.dump(2) + "\n";
+    auto& unasked = json["unasked-mirrors"] = nlohmann::ordered_json::array();
+    for (const auto& [uuid, name] : unasked_of(snapshot, names))
+        unasked.push_back({{"name", name}, {"uuid", uuid}});
+    return json.dump(static_cast<int>(indent), ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace cmirror::ctl

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <string>
 
+#include "main/ctl/status_screen.hpp"
 #include "main/ctl/watch_screen.hpp"
 #include "messages/wire_status.hpp"
 
@@ -17,20 +18,75 @@ namespace {
 
 volatile sig_atomic_t stop_asked = 0;
 
+volatile sig_atomic_t pause_asked = 0;
+
 void ask_to_stop(int) {
     stop_asked = 1;
+}
+
+void ask_to_pause(int) {
+    pause_asked = 1;
+}
+
+/// Only wakes who waits.
+void look_again(int) {}
+
+void on_signal(int number, void (*handler)(int)) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    ::sigaction(number, &action, nullptr);
 }
 
 /// The terminal's second screen, with keys as they are typed; as it was before when this ends.
 class Screen {
   public:
     Screen() : there_(::isatty(STDOUT_FILENO) == 1) {
-        struct sigaction action {};
-        action.sa_handler = ask_to_stop;
-        ::sigaction(SIGINT, &action, nullptr);
-        ::sigaction(SIGTERM, &action, nullptr);
+        on_signal(SIGINT, ask_to_stop);
+        on_signal(SIGTERM, ask_to_stop);
         if (!there_) return;
+        on_signal(SIGTSTP, ask_to_pause);
+        on_signal(SIGWINCH, look_again);
         keys_ = ::tcgetattr(STDIN_FILENO, &before_) == 0;
+        enter();
+    }
+    Screen(const Screen&) = delete;
+    Screen& operator=(const Screen&) = delete;
+    ~Screen() {
+        if (there_) leave();
+    }
+
+    std::size_t width() const {
+        constexpr std::size_t usual = 80;
+        const auto columns = size().ws_col;
+        return columns > 0 ? columns : usual;
+    }
+    void show(const std::string& text) const {
+        if (!there_) return write(text);
+        // From the top left, each line cleared to its end, and what is below: nothing flickers.
+        const auto rows = size().ws_row;
+        std::string out = "\x1b[H";
+        for (const char c : fit_screen(text, width(), rows > 0 ? rows : 24))
+            out += c == '\n' ? std::string("\x1b[K\r\n") : std::string(1, c);
+        write(out + "\x1b[K\x1b[J");
+    }
+    /// False: it is time to end.
+    bool wait(std::chrono::milliseconds time) const {
+        pollfd input{STDIN_FILENO, POLLIN, 0};
+        const int ready = ::poll(&input, keys_ ? 1 : 0, static_cast<int>(time.count()));
+        if (stop_asked != 0) return false;
+        if (pause_asked != 0) pause();
+        if (ready <= 0) return true;
+        char key = 0;
+        return ::read(STDIN_FILENO, &key, 1) == 1 && key != 'q';
+    }
+
+  private:
+    winsize size() const {
+        winsize size{};
+        if (there_) ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+        return size;
+    }
+    void enter() const {
         if (keys_) {
             termios raw = before_;
             raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
@@ -38,38 +94,17 @@ class Screen {
         }
         write("\x1b[?1049h\x1b[?25l");
     }
-    Screen(const Screen&) = delete;
-    Screen& operator=(const Screen&) = delete;
-    ~Screen() {
-        if (!there_) return;
+    void leave() const {
         write("\x1b[?25h\x1b[?1049l");
         if (keys_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
     }
-
-    std::size_t width() const {
-        winsize size{};
-        constexpr std::size_t usual = 80;
-        return there_ && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : usual;
+    /// Until the shell continues it.
+    void pause() const {
+        leave();
+        pause_asked = 0;
+        ::raise(SIGSTOP);
+        enter();
     }
-    void show(const std::string& text) const {
-        if (!there_) return write(text);
-        // From the top left, each line cleared to its end, and what is below: nothing flickers.
-        std::string out = "\x1b[H";
-        for (const char c : text)
-            out += c == '\n' ? std::string("\x1b[K\r\n") : std::string(1, c);
-        write(out + "\x1b[J");
-    }
-    /// False: it is time to end.
-    bool wait(std::chrono::milliseconds time) const {
-        pollfd input{STDIN_FILENO, POLLIN, 0};
-        const int ready = ::poll(&input, keys_ ? 1 : 0, static_cast<int>(time.count()));
-        if (stop_asked != 0) return false;
-        if (ready <= 0) return true;
-        char key = 0;
-        return ::read(STDIN_FILENO, &key, 1) == 1 && key != 'q';
-    }
-
-  private:
     static void write(const std::string& text) {
         std::fwrite(text.data(), 1, text.size(), stdout);
         std::fflush(stdout);
@@ -89,12 +124,13 @@ int watch(const Context& context, std::chrono::milliseconds interval) {
         const auto snapshot = snapshot_of(context);
         const auto names = mirror_names(*context.devices);
         if (context.json)
-            screen.show(snapshot ? pack_status(*snapshot) + "\n" : "{\"version\":1,\"running\":false}\n");
+            screen.show(snapshot ? status_document(pack_status(*snapshot), *snapshot, names, Indent::one_line)
+                                 : "{\"version\":1,\"running\":false}\n");
         else
             screen.show(snapshot ? watch_screen(*snapshot, names, {screen.width(), context.colour})
                                  : snapshot.error() + "\n");
         if (std::ferror(stdout) != 0) break;
-        code = !snapshot ? not_running : problems_of(*snapshot, names).empty() ? success : failed;
+        code = !snapshot ? code_of_silence(context) : problems_of(*snapshot, names).empty() ? success : failed;
     } while (screen.wait(interval));
     return code;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
+#include <vector>
 
 #include "main/ctl/status_screen.hpp"
 #include "main/ctl/text.hpp"
@@ -40,6 +42,22 @@ std::string map_line(const std::string& map, std::size_t width, bool colour) {
     return line;
 }
 
+/// Bytes that begin a character, escape sequences left out, are what takes room.
+std::string fit_line(const std::string& line, std::size_t width) {
+    std::string fitting;
+    std::size_t room = width;
+    bool escape = false;
+    for (const char c : line) {
+        const bool continues = (static_cast<unsigned char>(c) & 0xc0U) == 0x80U;
+        if (c == '\x1b') escape = true;
+        if (!escape && !continues && room-- == 0)
+            return fitting + (fitting.find('\x1b') == std::string::npos ? "" : "\x1b[0m");
+        fitting += c;
+        if (escape && c == 'm') escape = false;
+    }
+    return fitting;
+}
+
 std::string legend(bool colour) {
     std::string text;
     for (const auto& kind : kinds)
@@ -48,6 +66,22 @@ std::string legend(bool colour) {
 }
 
 }  // namespace
+
+std::string fit_screen(const std::string& text, std::size_t width, std::size_t rows) {
+    std::vector<std::string> lines;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);)
+        lines.push_back(fit_line(line, width));
+    if (lines.size() > rows) {
+        const auto more = lines.size() - rows + 1;
+        lines.resize(rows);
+        lines.back() = fit_line("... " + std::to_string(more) + " more lines", width);
+    }
+    std::string fitting;
+    for (const auto& line : lines)
+        fitting += (fitting.empty() ? "" : "\n") + line;
+    return fitting;
+}
 
 std::string progress_bar(std::uint64_t part, std::uint64_t whole, std::size_t width) {
     const auto inner = std::max<std::size_t>(width, 3) - 2;
@@ -59,7 +93,7 @@ std::string progress_bar(std::uint64_t part, std::uint64_t whole, std::size_t wi
 }
 
 std::string watch_screen(const StatusSnapshot& snapshot, const MirrorNames& names, WatchOptions options) {
-    auto text = status_screen(snapshot, names, {.verbose = false, .colour = options.colour});
+    auto text = status_screen(snapshot, names, {.verbose = false, .colour = options.colour, .width = options.width});
     const auto room = std::max<std::size_t>(options.width, 24) - margin.size();
     bool any = false;
     for (const auto& part : snapshot.logs) {

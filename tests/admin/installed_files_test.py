@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
+CMIRRORCTL = os.environ.get("CMIRRORCTL") or str(PROJECT / "build/bin/cmirrorctl")
 EVENTS = PROJECT / "adapters/log_sink/journal_sink.cpp"
 
 
@@ -63,13 +64,13 @@ class AlertAgent(Sandbox):
 class Generator(Sandbox):
     """Mirrors of the tab become units."""
 
-    def generate(self, tab: str) -> Path:
+    def generate(self, tab: str, complaint: str = "") -> Path:
         self.need("systemd-escape")
         path, out = self.folder / "tab", self.folder / "out"
         path.write_text(tab)
         out.mkdir(exist_ok=True)
         done = self.run_script(PROJECT / "systemd/cmirror-generator", out, out, out, CMIRRORTAB=str(path))
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual((done.returncode, done.stderr.replace(str(path), "TAB")), (0, complaint))
         return out
 
     def test_mirror_waits_for_its_devices(self) -> None:
@@ -83,6 +84,24 @@ class Generator(Sandbox):
     def test_log_in_memory_is_no_device(self) -> None:
         out = self.generate("x /dev/sda,/dev/sdb none size=1M,region-size=4K\n")
         self.assertNotIn("none", (out / "cmirror@x.service.d/devices.conf").read_text())
+
+    def test_line_that_is_wrong_does_not_hinder_the_others(self) -> None:
+        out = self.generate("broken\nalso /dev/sda none size=1M\nx /dev/sda,/dev/sdb none size=1M,region-size=4K",
+                            "".join(f"cmirror-generator: TAB: the line of {name} makes no sense: see cmirrortab(5)\n" for name in ("broken", "also")))
+        self.assertEqual([path.name for path in (out / "remote-fs-pre.target.wants").iterdir()], ["cmirror@x.service"])
+
+    def test_units_are_well_formed(self) -> None:
+        self.need("systemd-analyze")
+        programs = self.folder / "root/usr/sbin"
+        programs.mkdir(parents=True)
+        for name in ("cmirrord", "cmirrorctl"):
+            shutil.copy("/bin/true", programs / name)
+        units = self.folder / "root/etc/systemd/system"
+        units.mkdir(parents=True)
+        for unit in (PROJECT / "systemd").glob("*.service"):
+            shutil.copy(unit, units / unit.name.replace("@", "@x"))
+        done = self.run_script("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", f"--root={self.folder}/root", *units.iterdir())
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_without_a_tab_there_is_nothing(self) -> None:
         out = self.folder / "none"
@@ -103,7 +122,7 @@ class Unit(Sandbox):
     def test_says_what_the_daemon_needs(self) -> None:
         lines = self.UNIT.read_text().splitlines()
         for line in ("Type=notify", "OOMScoreAdjust=-1000", "SendSIGKILL=no", "Restart=on-failure", "RuntimeDirectoryPreserve=yes",
-                     "Before=remote-fs-pre.target", "Alias=cmirror.service", "ProtectSystem=strict", "LimitMEMLOCK=infinity"):
+                     "Before=remote-fs-pre.target", "Alias=cmirrord.service", "ProtectSystem=strict", "LimitMEMLOCK=infinity"):
             self.assertIn(line, lines)
 
 
@@ -127,6 +146,33 @@ class Manual(Sandbox):
     def test_message_ids_are_those_of_the_program(self) -> None:
         ids = r"\b[0-9a-f]{32}\b"
         self.assertEqual(sorted(re.findall(ids, (PROJECT / "man/cmirrord.8.scd").read_text())), sorted(re.findall(ids, EVENTS.read_text())))
+
+
+class Interface(Sandbox):
+    """What cmirrorctl takes, its page tells and bash offers."""
+
+    def options_of(self, *command: str) -> set[str]:
+        done = subprocess.run([CMIRRORCTL, *command, "--help"], capture_output=True, text=True, check=True)
+        return set(re.findall(r"^ +(?:-\w,)?(--[a-z-]+)", done.stdout, re.MULTILINE)) - {"--help"}
+
+    def commands(self) -> list[str]:
+        text = subprocess.run([CMIRRORCTL, "--help"], capture_output=True, text=True, check=True).stdout
+        return re.findall(r"^  ([a-z-]+) ", text[text.index("Subcommands:"):], re.MULTILINE)
+
+    def test_every_command_and_option_is_in_the_page_and_in_the_completion(self) -> None:
+        page = (PROJECT / "man/cmirrorctl.8.scd").read_text()
+        completion = (PROJECT / "completions/cmirrorctl").read_text()
+        self.assertEqual(len(self.commands()), 12)
+        for command in self.commands():
+            entry = re.search(rf"^\*{command}\*.*?(?=\n\n\*|\n\n#)", page, re.MULTILINE | re.DOTALL)
+            assert entry is not None, command
+            for option in self.options_of(command):
+                short = "-v" if option == "--verbose" else option
+                self.assertIn(f"*{short}*", entry[0], command)
+                self.assertIn(option, completion, command)
+        for option in self.options_of() - {"--version"}:
+            self.assertIn(option, page)
+            self.assertIn(option, completion)
 
 
 class Completion(Sandbox):

@@ -61,11 +61,11 @@ class FakeDaemon:
 class Terminal:
     """A program on a pseudo-terminal."""
 
-    def __init__(self, *command: str, columns: int = 80, **environment: str):
+    def __init__(self, *command: str, columns: int = 80, rows: int = 24, **environment: str):
         env = {key: value for key, value in os.environ.items() if key != "NO_COLOR"} | {"TERM": "xterm"} | environment
         self.pid, self.master = pty.fork()
         if self.pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.execvpe(command[0], command, env)
         self.text = ""
 
@@ -149,6 +149,29 @@ class WatchTest(unittest.TestCase):
         self.assertEqual(longest, 38)
 
 
+    def test_small_terminal_shows_what_fits_and_follows_its_size(self) -> None:
+        self.daemon.answer = snapshot(4, "cccdroooof")
+        terminal = self.watch(NO_COLOR="1")
+        terminal.read_until("out of sync  R")
+        fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", 5, 30, 0, 0))
+        text = terminal.read_until(r"\x1b\[H(?:[^\n]*\n){4}\.\.\. \d+ more lines")
+        screen = text[text.rindex("\x1b[H", 0, text.index(" more lines")):text.index(" more lines")]
+        self.assertLessEqual(max(len(line) for line in re.sub(r"\x1b\[[A-Z]", "", screen).splitlines()), 30)
+        terminal.type("q")
+        self.assertEqual(terminal.end(), 1)
+
+    def test_paused_it_leaves_the_terminal_as_it_was(self) -> None:
+        terminal = self.watch(NO_COLOR="1")
+        terminal.read_until("clean")
+        os.kill(terminal.pid, signal.SIGTSTP)
+        self.assertTrue(os.WIFSTOPPED(os.waitpid(terminal.pid, os.WUNTRACED)[1]))
+        terminal.read_until(re.escape(LEAVE))
+        os.kill(terminal.pid, signal.SIGCONT)
+        terminal.read_until(re.escape(LEAVE) + r"[\s\S]*" + re.escape(ENTER) + r"[\s\S]*clean")
+        terminal.type("q")
+        self.assertEqual(terminal.end(), 0)
+
+
 class PipeTest(unittest.TestCase):
     """Without a terminal: exit codes, JSON, no colour."""
 
@@ -181,9 +204,59 @@ class PipeTest(unittest.TestCase):
                           ("create", "x", "--leg", "/a", "--leg", "/b", "--size", "5"), ("watch", "--interval", "0")):
             self.assertEqual(self.run_ctl(*arguments).returncode, 2, arguments)
 
+    def test_wrong_usage_says_what_there_is(self) -> None:
+        self.assertRegex(self.run_ctl("stats").stderr, r'^cmirrorctl: there is no command "stats"; there are status, watch, .*, replace-leg\n')
+        self.assertRegex(self.run_ctl().stderr, r"^cmirrorctl: no command is given; there are status, ")
+        self.assertRegex(self.run_ctl("create").stderr, r"^cmirrorctl: NAME is required\n")
+        self.assertRegex(self.run_ctl("watch", "--interval", "x").stderr, r'^cmirrorctl: --interval: "x" is not between 0\.1 and 3600 seconds\n')
+
+    def test_output_that_is_lost_is_a_failure(self) -> None:
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([CMIRRORCTL, "--socket", self.daemon.path, "status"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (1, "cmirrorctl: the output cannot be written\n"))
+
+    def test_locale_changes_nothing(self) -> None:
+        outputs = set()
+        for locale in ("C", "C.UTF-8", "de_DE.UTF-8", "tr_TR.ISO-8859-9"):
+            done = subprocess.run([CMIRRORCTL, "--socket", self.daemon.path, "status", "-v"], capture_output=True, check=False,
+                                  env={**os.environ, "LC_ALL": locale})
+            outputs.add(done.stdout)
+        self.assertEqual(len(outputs), 1)
+        self.assertTrue(outputs.pop().isascii())
+
+    def test_errors_are_json_as_well(self) -> None:
+        self.daemon.answer = {"version": 1, "error": "only root may ask"}
+        for command in ("status", "dump", "metrics", "node-gone 3"):
+            done = self.run_ctl("--json", *command.split())
+            self.assertEqual((done.returncode, json.loads(done.stdout)), (1, {"version": 1, "error": "only root may ask"}), command)
+        os.unlink(self.daemon.path)
+        for command in ("status", "dump", "metrics", "node-gone 3"):
+            done = self.run_ctl("--json", *command.split())
+            document = json.loads(done.stdout)
+            self.assertEqual((done.returncode, document["version"], document["running"]), (3, 1, False), command)
+            self.assertIn("systemctl start lvm2-cmirrord", document["error"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
+    def test_who_must_not_ask_is_told_so(self) -> None:
+        os.chmod(self.daemon.path, 0o600)
+        os.chmod(self.folder, 0o755)
+        for command in ("status", "metrics", "check"):
+            done = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", CMIRRORCTL, "--socket", self.daemon.path, command],
+                                  capture_output=True, text=True, timeout=30, check=False)
+            self.assertEqual(done.returncode, 1, (command, done))
+            self.assertIn("run it as root", done.stdout + done.stderr)
+
     def test_json_has_a_version_and_hyphenated_keys(self) -> None:
         document = json.loads(self.run_ctl("--json", "status").stdout)
         self.assertEqual((document["version"], document["healthy"], document["logs"][0]["sync-count"]), (1, True, 10))
+        documents = [document]
+        for command in ("metrics", "check", "activate x", "activate --all", "deactivate x", "remove x", "refresh x", "replace-leg x /a /b",
+                        "create x --leg /a --leg /b"):
+            documents.append(json.loads(self.run_ctl("--json", "--tab", f"{self.folder}/tab", *command.split()).stdout))
+        self.daemon.answer = {"version": 1, "logs": 1, "events": ["it began"]}
+        for command in ("dump", "node-gone 3"):
+            documents.append(json.loads(self.run_ctl("--json", *command.split()).stdout))
+        self.assertEqual({each["version"] for each in documents}, {1})
         keys: set[str] = set()
         def collect(value: object) -> None:
             if isinstance(value, dict):
@@ -193,7 +266,7 @@ class PipeTest(unittest.TestCase):
             elif isinstance(value, list):
                 for item in value:
                     collect(item)
-        collect(document)
+        collect(documents)
         self.assertEqual([key for key in keys if "_" in key], [])
 
     def test_metrics_for_the_textfile_collector_come_as_a_whole(self) -> None:
@@ -210,6 +283,8 @@ class PipeTest(unittest.TestCase):
         done = self.run_ctl("node-gone", "7")
         self.assertEqual((done.returncode, done.stdout), (0, "node 7 is gone: told to 2 logs of this node\n"))
         self.assertEqual(self.daemon.requests, [{"version": 1, "request": "node-gone", "node": 7}])
+        self.daemon.answer = {"version": 1, "logs": 0}
+        self.assertIn("no mirror is active on this node", self.run_ctl("node-gone", "7").stdout)
 
 
 if __name__ == "__main__":

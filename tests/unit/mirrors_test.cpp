@@ -111,6 +111,10 @@ TEST_F(MirrorsTest, create_checks_the_devices) {
     bad.region_sectors = 1000;
     EXPECT_EQ(refused_with(bad), "the region size must be a power of two, from 4K up to the size");
     bad = order;
+    disks.disks["/dev/sdc"].bytes = 1024;
+    EXPECT_EQ(refused_with(bad),
+              "/dev/sdc: has 1024 bytes, the log needs 1040: use a larger device, or a larger --region-size");
+    disks.disks["/dev/sdc"].bytes = 8U << 20U;
     bad.name = "a b";
     EXPECT_EQ(refused_with(bad), "\"a b\" is no name for a mirror: use letters, digits and . _ + -");
     disks.disks["/dev/sdb"].in_use = true;

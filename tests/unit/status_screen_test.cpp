@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "main/ctl/text.hpp"
 #include "messages/wire_status.hpp"
@@ -53,6 +55,20 @@ TEST(StatusScreen, no_log_at_all) {
               "    -> look at it with \"corosync-quorumtool\", bring the other nodes back\n");
 }
 
+TEST(StatusScreen, mirror_whose_kernel_has_not_asked_yet_is_there) {
+    const MirrorNames two{{"CMIRROR-data", "data"}, {"CMIRROR-idle", "idle"}};
+    EXPECT_EQ(status_screen(healthy_example(), two, {}),
+              "node 1, cmirrord 1.2.3: healthy\n"
+              "cluster: connected, quorate, 3 nodes; 1 log\n"
+              "\n"
+              "NAME  UUID          STATE    IN SYNC  DIRTY  RECOVERING  LOG DEVICE  MEMBERS\n"
+              "data  CMIRROR-data  active    100.0%      2  -           7:0 ok      1* 2 3\n"
+              "idle  CMIRROR-idle  unasked        -      -  -           -           -\n");
+    const auto snapshot = healthy_example();
+    const auto json = nlohmann::json::parse(status_document(pack_status(snapshot), snapshot, two, Indent::one_line));
+    EXPECT_EQ(json["unasked-mirrors"], nlohmann::json::parse(R"([{"name": "idle", "uuid": "CMIRROR-idle"}])"));
+}
+
 TEST(StatusScreen, verbose_shows_what_a_log_holds) {
     const auto text = status_screen(snapshot_example(), names, {.verbose = true});
     EXPECT_EQ(text.substr(text.find("\n\ndata\n") + 1),
@@ -69,6 +85,38 @@ TEST(StatusScreen, verbose_shows_what_a_log_holds) {
               "\n"
               "requests of the kernel, until they were answered\n"
               "  FLUSH  2, mean 1.45ms, 99% below 3ms\n");
+}
+
+TEST(StatusScreen, narrow_one_does_without_uuids) {
+    auto snapshot = healthy_example();
+    auto& log = std::get<LogStatus>(snapshot.logs.emplace_back(snapshot.logs[0]));
+    log.uuid = Uuid::from_text("LVM-3cKnfSg3RFVZbpUBQzvJb2kGd3jfOoHb").value();
+    const auto text = status_screen(snapshot, names, {.width = 90});
+    EXPECT_EQ(text.substr(text.find("NAME")),
+              "NAME              STATE   IN SYNC  DIRTY  RECOVERING  LOG DEVICE  MEMBERS\n"
+              "data              active   100.0%      2  -           7:0 ok      1* 2 3\n"
+              "LVM-3cKnfSg3R...  active   100.0%      2  -           7:0 ok      1* 2 3\n");
+    EXPECT_NE(status_screen(snapshot, names, {.width = 120}).find("UUID"), std::string::npos);
+}
+
+TEST(StatusScreen, readme_shows_a_real_one) {
+    auto snapshot = snapshot_example();
+    snapshot.daemon = {"1.0.0", 1};
+    std::get<ActorStatus>(snapshot.actors[0]).fields[2].second = "2";
+    auto& log = std::get<LogStatus>(snapshot.logs[0]);
+    log.sync_count = 65;
+    log.dirty_count = 5;
+    log.recovering.clear();
+    log.marks = {{{3, 0xaa}, 5, {}, false, false}};
+    log.members = {{{1, 100}, true, true, false}, {{2, 200}, true, false, false}};
+    log.device->name = "254:32";
+    std::ifstream readme(CMIRROR_README);
+    const std::string text{std::istreambuf_iterator<char>(readme), {}};
+    std::string indented;
+    std::istringstream screen(status_screen(snapshot, names, {}));
+    for (std::string line; std::getline(screen, line);)
+        indented += (line.empty() ? "" : "    ") + line + "\n";
+    EXPECT_NE(text.find(indented), std::string::npos) << indented;
 }
 
 TEST(StatusScreen, colours_only_when_asked_for) {

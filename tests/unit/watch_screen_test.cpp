@@ -47,6 +47,15 @@ TEST(WatchScreen, colours_only_when_asked_for) {
               std::string::npos);
 }
 
+TEST(FitScreen, cuts_what_the_terminal_has_no_room_for) {
+    EXPECT_EQ(fit_screen("12345\nabc\n", 5, 2), "12345\nabc");
+    EXPECT_EQ(fit_screen("123456\nabc\n", 5, 2), "12345\nabc");
+    EXPECT_EQ(fit_screen("1\n2\n3\n4\n", 20, 3), "1\n2\n... 2 more lines");
+    EXPECT_EQ(fit_screen("\x1b[31mabcd\x1b[0mefg\n", 5, 1), "\x1b[31mabcd\x1b[0me\x1b[0m");
+    EXPECT_EQ(fit_screen("\x1b[31mabcde\x1b[0m\n", 5, 1), "\x1b[31mabcde\x1b[0m");
+    EXPECT_EQ(fit_screen("\xc3\xa4\xc3\xb6x\n", 2, 1), "\xc3\xa4\xc3\xb6");
+}
+
 TEST(ProgressBar, is_full_only_when_all_is_done) {
     EXPECT_EQ(progress_bar(0, 10, 12), "[..........]");
     EXPECT_EQ(progress_bar(5, 10, 12), "[#####.....]");
@@ -55,7 +64,7 @@ TEST(ProgressBar, is_full_only_when_all_is_done) {
     EXPECT_EQ(progress_bar(0, 0, 5), "[...]");
 }
 
-const SystemFacts good_facts{"6.1.0", true, true, true, true, true};
+const SystemFacts good_facts{"6.1.0", true, "", true, true, true, true};
 
 StatusSnapshot good_daemon() {
     auto snapshot = test::healthy_example();
@@ -66,6 +75,7 @@ StatusSnapshot good_daemon() {
 TEST(CheckScreen, all_is_well) {
     EXPECT_EQ(check_screen(findings_of(good_facts, good_daemon(), "1.2.3"), false),
               "ok   runs as root\n"
+              "ok   has the capabilities that cmirrord needs\n"
               "ok   kernel 6.1.0 has the netlink connector\n"
               "ok   kernel module dm-mirror\n"
               "ok   kernel module dm-log-userspace\n"
@@ -80,9 +90,12 @@ TEST(CheckScreen, all_is_well) {
 TEST(CheckScreen, each_fault_says_what_to_do) {
     auto facts = good_facts;
     facts.dm_log_userspace = false;
+    facts.missing_rights = "CAP_SYS_ADMIN is missing: run it elsewhere";
     EXPECT_EQ(
         check_screen(findings_of(facts, tl::unexpected<std::string>("it does not run: start it"), "1.2.3"), false),
         "ok   runs as root\n"
+        "FAIL has the capabilities that cmirrord needs\n"
+        "     -> CAP_SYS_ADMIN is missing: run it elsewhere\n"
         "ok   kernel 6.1.0 has the netlink connector\n"
         "ok   kernel module dm-mirror\n"
         "FAIL kernel module dm-log-userspace\n"
@@ -90,20 +103,20 @@ TEST(CheckScreen, each_fault_says_what_to_do) {
         "ok   corosync runs\n"
         "FAIL cmirrord does not answer\n"
         "     -> it does not run: start it\n"
-        "2 things are to be mended\n");
+        "3 things are to be mended\n");
 }
 
 TEST(CheckScreen, old_daemons_are_named) {
     auto snapshot = good_daemon();
     std::get<LogStatus>(snapshot.logs[0]).members[2].legacy = true;
     const auto findings = findings_of(good_facts, snapshot, "1.3.0");
-    EXPECT_EQ(findings[5].advice,
+    EXPECT_EQ(findings[6].advice,
               "cmirrorctl has version 1.3.0: the daemon is of before an upgrade; \"systemctl kill -s KILL "
               "lvm2-cmirrord\" starts the new one");
-    EXPECT_EQ(findings[8].what, "log CMIRROR-data: node 3 runs an older cmirrord");
+    EXPECT_EQ(findings[9].what, "log CMIRROR-data: node 3 runs an older cmirrord");
     const auto json = nlohmann::json::parse(check_document(findings));
     EXPECT_EQ(json["healthy"], false);
-    EXPECT_EQ(json["findings"].size(), 9U);
+    EXPECT_EQ(json["findings"].size(), 10U);
 }
 
 }  // namespace

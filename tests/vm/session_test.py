@@ -86,7 +86,8 @@ class SessionTest(vmtest.ClusterTest):
             node.check("cmirrord --help")
         out = self.ctl(1, "status", 3)
         self.assertIn("systemctl start lvm2-cmirrord", out)
-        self.assertEqual(json.loads(self.ctl(1, "status --json 2>/dev/null", 3)), {"version": 1, "running": False})
+        document = json.loads(self.ctl(1, "status --json 2>/dev/null", 3))
+        self.assertEqual((document["version"], document["running"]), (1, False))
         self.assertIn("FAIL cmirrord does not answer", self.ctl(1, "check", 3))
         for node in self.cluster.nodes.values():
             Daemon(node).start()

@@ -125,6 +125,11 @@ def _tail(text: str, lines: int) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
+def daemon_path() -> str:
+    """The daemon that is tested."""
+    return _daemon_path[0]
+
+
 def main() -> None:
     """Run the tests of the calling file."""
     if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
@@ -135,4 +140,4 @@ def main() -> None:
         sys.exit(f"{sys.argv[0]}: {error}")
 
 
-__all__ = ["ClusterTest", "DaemonTest", "NodeGone", "PATTERN", "main"]
+__all__ = ["ClusterTest", "DaemonTest", "NodeGone", "PATTERN", "daemon_path", "main"]
