@@ -34,8 +34,8 @@ struct Settings {
     /// word, and no further one comes.
     Instant view_doubt = std::chrono::seconds{5};
     /// A server whose node was lost may have a write to the log device under way: its successor does not touch the
-    /// device for so long.
-    Instant device_doubt = std::chrono::seconds{1};
+    /// device for so long. A write begins at most 1 s after it was decided on, and may take 2 s.
+    Instant device_doubt = std::chrono::seconds{3};
     /// Whoever took the log device over writes it anew after this time, should a write of before have come later still.
     Instant device_rewrite = std::chrono::seconds{10};
     /// After a write that this daemon came to too late: by then it has heard whether it still serves the log.

@@ -63,6 +63,26 @@ void LogState::start_kept(const KeptState& kept, Owner owner) {
     toggled(8, sync_.count());
 }
 
+void LogState::take_others(const LogState& before, Owner own) {
+    // How legacy members' marks and grants are told apart depends on the group that they were in.
+    if (before.mixed()) return;
+    for (const auto& [owner, boot] : before.boots_) {
+        if (owner == own || owner.luid == legacy_luid) continue;
+        boots_[owner] = boot;
+        outdated_.insert(owner);
+        for (const RegionNumber region : before.marks_.of(owner))
+            place_mark(owner, region);
+        if (before.marks_.has_everything(owner)) mark_everything(owner, false);
+    }
+    for (const auto& [first, run] : before.grants_.runs()) {
+        if (!outdated_.contains(run.owner)) continue;
+        for (RegionNumber region = run.first; region < run.end(); ++region)
+            make_stale(region);
+        grants_.grant(run);
+    }
+    find_orphans();
+}
+
 void LogState::forget_members() {
     members_.clear();
     suspending_.clear();
@@ -121,6 +141,7 @@ void LogState::became_valid(MemberId id) {
     member->valid = true;
     member->next_seq = 0;
     boots_[member->owner()] = member->boot;
+    outdated_.erase(member->owner());
     find_orphans();
 }
 

@@ -109,6 +109,9 @@ class LogState {
     void start_kept(const KeptState& kept, Owner owner);
     /// Kernels may live that knew an earlier state: any region may be one that fell out of sync later.
     void assume_all_reached() { reached_.fill(true); }
+    /// After start() or start_from(): the marks and grants of everyone but `own` as `before` has them. Those kernels
+    /// may live on, out of sight; what they did since is not known.
+    void take_others(const LogState& before, Owner own);
     /// The state as it was when its last member was alone: maps, marks and grants stay, for kernels may live on.
     void forget_members();
 
@@ -150,7 +153,7 @@ class LogState {
     bool hands_device_over() const;
     bool present(Owner owner) const;
     /// The owner was there before, and has not ended since: all that it had confirmed is in this state.
-    bool knows(Owner owner) const { return boots_.contains(owner); }
+    bool knows(Owner owner) const { return boots_.contains(owner) && !outdated_.contains(owner); }
     /// Owners with marks or grants for which no valid member speaks.
     std::vector<Owner> absent_owners() const;
 
@@ -288,6 +291,8 @@ class LogState {
     std::vector<Member> members_;
     /// The boot that an owner's marks and grants belong to.
     std::map<Owner, BootId> boots_;
+    /// Owners of which an earlier state was known alone.
+    std::set<Owner> outdated_;
     /// Regions marked by owners that are absent, and how many of them are in sync.
     std::set<RegionNumber> orphaned_;
     std::uint64_t orphaned_in_sync_ = 0;

@@ -282,6 +282,7 @@ void LogState::end_owner(Owner owner) {
     for (RegionNumber region = 0; everything && region < region_count(); ++region)
         make_stale(region);
     boots_.erase(owner);
+    outdated_.erase(owner);
     find_orphans();
     clean_what_nobody_clears();
 }

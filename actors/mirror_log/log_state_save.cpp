@@ -6,7 +6,7 @@ namespace cmirror::mirror_log {
 
 namespace {
 
-constexpr std::uint64_t format = 4;
+constexpr std::uint64_t format = 5;
 
 }  // namespace
 
@@ -35,7 +35,8 @@ std::vector<std::byte> LogState::save() const {
     for (const auto& [owner, boot] : boots_) {
         out.owner(owner);
         out.boot(boot);
-        out.number((marks_.has_everything(owner) ? 1U : 0U) | (suspending_.contains(owner) ? 2U : 0U));
+        out.number((marks_.has_everything(owner) ? 1U : 0U) | (suspending_.contains(owner) ? 2U : 0U) |
+                   (outdated_.contains(owner) ? 4U : 0U));
         out.regions(marks_.of(owner));
     }
     out.number(grants_.runs().size());
@@ -178,6 +179,7 @@ void LogState::load_owners(In& in) {
         const std::uint64_t flags = in.number();
         if ((flags & 1U) != 0) marks_.add_everything(owner);
         if ((flags & 2U) != 0) suspending_.insert(owner);
+        if ((flags & 4U) != 0) outdated_.insert(owner);
         for (std::uint64_t k = in.count(8); k > 0 && in.good(); --k)
             marks_.add(owner, in.region());
     }

@@ -312,10 +312,10 @@ class MirrorLogCore {
     /// Quorum was lost and does not count again yet.
     bool lost_quorum_ = false;
     std::optional<Instant> regained_at_;
-    /// The ring in which this state last had quorum, and nodes of members that were lost since and may have had it
-    /// without us.
+    /// The ring in which this state last had quorum, nodes that were lost since and may have had it without us, and
+    /// nodes whose daemon alone was lost: while it is lost the group does not see them go.
     std::optional<std::uint64_t> quorate_ring_;
-    std::set<NodeId> strangers_;
+    std::set<NodeId> strangers_, daemonless_;
     std::map<NodeId, Instant> ring_lost_;
     struct Merging {
         std::set<MemberId> own_side;
@@ -334,8 +334,9 @@ class MirrorLogCore {
     bool applying_ = false;
     /// We start the state; no other member has one.
     bool founding_ = false;
-    /// The state in memory may stand in for the group's: nobody else was there since.
-    bool state_kept_ = false;
+    /// What of the state in memory a start uses: all of it, as nobody else was there since, or what it says of others,
+    /// as they may live on out of sight.
+    enum class StateKept : std::uint8_t { nothing, others, whole } state_kept_ = StateKept::nothing;
     /// It may only in this ring; nothing: in any (corosync was lost, and nobody else could have quorum meanwhile).
     std::optional<std::uint64_t> kept_ring_;
     std::optional<StateReceiver> receiver_;

@@ -18,7 +18,8 @@ void MirrorLogCore::cluster_lost(Instant now, Effects& effects) {
     if (member) {
         // No others can have quorum without this node, so nothing becomes durable behind its back.
         const bool alone = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1 && view_->quorate;
-        state_kept_ = alone || (!valid_ && state_kept_);
+        if (alone) state_kept_ = StateKept::whole;
+        if (valid_ && !alone) state_kept_ = StateKept::nothing;
         kept_ring_.reset();
         reset_membership();
         life_ = LifeState::joining;

@@ -59,8 +59,8 @@ void MirrorLogCore::found(Instant now, Effects& effects) {
 
 void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& effects) {
     const bool nosync = args_.sync == ConstructorArguments::Sync::nosync;
-    const bool kept =
-        state_kept_ && state_ && view_ && view_->nodes.size() <= 1 && (!kept_ring_ || *kept_ring_ == view_->ring);
+    const bool kept = state_kept_ == StateKept::whole && state_ && view_ && view_->nodes.size() <= 1 &&
+                      (!kept_ring_ || *kept_ring_ == view_->ring);
     const bool from_file = !kept && kept_is_everything();
     // A log that was in use before may have been written to by others since: nosync speaks of its first start alone.
     const bool first_start = found_alone_ && !resumed_before_ && !reconnected_;
@@ -70,12 +70,14 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
         state_.emplace(args_.region_count);
         state_->start_kept(*kept_, owner());
     } else {
+        const std::optional<LogState> before = std::exchange(state_, std::nullopt);
         state_.emplace(args_.region_count);
         if (image != nullptr && image->is_log)
             state_->start_from(image->words, image->region_count, nosync && first_start);
         else
             state_->start(nosync && first_start);
         if (!first_start) state_->assume_all_reached();
+        if (before && state_kept_ == StateKept::others) state_->take_others(*before, owner());
     }
     if (image != nullptr) writer_.everything_changed(args_.region_count);
     merged_ = true;

@@ -76,6 +76,7 @@ void MirrorLogCore::reset_membership() {
     served_.clear();
     quorate_ring_.reset();
     strangers_.clear();
+    daemonless_.clear();
     lost_quorum_ = false;
     regained_at_.reset();
     merging_.reset();
@@ -174,7 +175,8 @@ void MirrorLogCore::continue_leaving(Instant now, Effects& effects) {
 }
 
 void MirrorLogCore::finish_leaving(Effects& effects) {
-    state_kept_ = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1;
+    const bool alone = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1;
+    state_kept_ = alone ? StateKept::whole : StateKept::nothing;
     leave_due_.reset();
     if (view_) kept_ring_ = view_->ring;
     resumed_before_ = true;

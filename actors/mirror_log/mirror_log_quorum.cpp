@@ -19,6 +19,8 @@ void MirrorLogCore::quorum(const QuorumView& view, Instant now, Effects& effects
     std::erase_if(nodes_lost_, [&](const auto& lost) {
         return std::find(view.nodes.begin(), view.nodes.end(), lost.first) == view.nodes.end();
     });
+    for (const NodeId node : daemonless_)
+        if (std::find(view.nodes.begin(), view.nodes.end(), node) == view.nodes.end()) strangers_.insert(node);
     note_quorum(view.quorate, now);
     if (std::exchange(awaiting_view_, false)) found(now, effects);
     if (before && !quorate() && in_group_)
@@ -31,6 +33,7 @@ void MirrorLogCore::quorum(const QuorumView& view, Instant now, Effects& effects
 void MirrorLogCore::follow_nodes(const Membership& membership, Instant now) {
     for (const MemberChange& gone : membership.left) {
         const NodeId node = gone.member.node;
+        if (gone.reason == ChangeReason::process_down) daemonless_.insert(node);
         if (gone.reason != ChangeReason::node_down || node == self_.node) continue;
         device_doubt_until_ = now + config_.settings.device_doubt;
         strangers_.insert(node);
@@ -38,8 +41,10 @@ void MirrorLogCore::follow_nodes(const Membership& membership, Instant now) {
         if (std::find(view_->nodes.begin(), view_->nodes.end(), node) != view_->nodes.end())
             nodes_lost_.try_emplace(node, now);
     }
-    for (const MemberChange& come : membership.joined)
+    for (const MemberChange& come : membership.joined) {
         nodes_lost_.erase(come.member.node);
+        daemonless_.erase(come.member.node);
+    }
 }
 
 /// Quorum that was lost counts again when no partition turns out to have healed with it.
@@ -59,6 +64,8 @@ void MirrorLogCore::settle_quorum(Instant now, Effects& effects) {
     if (!valid_ || !quorate()) return;
     // Whoever is not in this ring has no quorum without one of those who are.
     quorate_ring_ = view_->ring;
+    for (const NodeId node : strangers_)
+        daemonless_.erase(node);
     strangers_.clear();
 }
 
@@ -74,6 +81,7 @@ void MirrorLogCore::regain_quorum(Effects& effects) {
     if ((valid_ || founding_) && (own_word_only || !strangers_.empty())) {
         say(LogLevel::warning, "has quorum again, but others may have had it meanwhile: it starts anew", effects,
             LogEvent::quorum_back);
+        state_kept_ = StateKept::others;
         return rejoin(effects);
     }
     say(LogLevel::notice, "has quorum again", effects, LogEvent::quorum_back);

@@ -166,6 +166,44 @@ TEST_F(Partition, state_that_was_started_since_does_not_vouch_for_its_node) {
     EXPECT_EQ(integer(3, R::in_sync, RegionNumber{6}), 0U);
 }
 
+// Its copy would lack what the other side writes meanwhile.
+TEST_F(Partition, side_that_starts_anew_leaves_alone_what_the_others_had_marked) {
+    call(2, R::presuspend);
+    call(2, R::postsuspend);
+    call(3, R::flush, list({6}));
+    cluster->set_quorum(1, false);
+    cluster->partition({3});
+    cluster->advance(20s);
+    ASSERT_TRUE(node(1).core->valid());
+    ASSERT_TRUE(node(1).core->status().quorate);
+    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 0U);
+    EXPECT_TRUE(state(1).marks().marked_by(owner(3), 6));
+    cluster->heal();
+    cluster->advance(20s);
+    expect_equal({1, 3});
+    call(3, R::clear_region, list({6}));
+    cluster->advance(20s);
+    recover_all(1);
+    EXPECT_EQ(integer(1, R::get_sync_count), 70U);
+}
+
+// The group does not see a node go whose daemon was lost before.
+TEST_F(Partition, node_without_a_daemon_may_have_started_the_log_on_the_other_side) {
+    for (const R type : {R::presuspend, R::postsuspend})
+        call(2, type);
+    cluster->kill(3);
+    cluster->partition({1});
+    cluster->restart(3, false);
+    cluster->advance(10s);
+    ASSERT_EQ(error(3, R::flush, list({6})), 0);
+    cluster->crash(3);
+    cluster->heal();
+    cluster->advance(20s);
+    ASSERT_TRUE(node(1).core->valid());
+    ASSERT_TRUE(node(1).core->status().quorate);
+    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{6}), 0U);
+}
+
 TEST_F(Partition, side_that_never_lost_quorum_keeps_its_state_when_the_others_are_gone) {
     cluster->crash(1);
     cluster->crash(3);
