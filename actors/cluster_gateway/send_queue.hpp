@@ -30,7 +30,7 @@ class Backoff {
 
 struct SendQueueLimits {
     std::size_t frames_max = 4096;
-    std::size_t bytes_max = 16 * 1024 * 1024;
+    std::size_t bytes_max = std::size_t{16} * 1024 * 1024;
 };
 
 /// In order, bounded in frames and in bytes.

@@ -16,7 +16,7 @@ namespace cmirror {
 class LogDeviceCore {
   public:
     /// Bytes read with one call at most.
-    static constexpr std::size_t piece_size = 256 * 1024;
+    static constexpr std::size_t piece_size = std::size_t{256} * 1024;
 
     /// `provider` must outlive this; `name` is `major:minor` or a path.
     LogDeviceCore(BlockDeviceProvider& provider, std::string_view name) : provider_(provider), name_(name) {}

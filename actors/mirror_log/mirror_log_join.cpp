@@ -94,7 +94,7 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
     effects.emplace_back(SendEffect{Valid{token_, state_->lineage()}});
     // What was delivered meanwhile concerns members that came later.
     for (const GroupEvent& event : std::exchange(backlog_, {}))
-        apply(event, now, effects);
+        if (applying_) apply(event, now, effects);
 }
 
 // Until the state is here only what brings it counts; what is delivered behind its point is kept, and all since the

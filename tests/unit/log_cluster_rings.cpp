@@ -16,9 +16,10 @@ std::vector<MemberId> LogCluster::members(int side) const {
 void LogCluster::change(const std::vector<MemberChange>& left, const std::vector<MemberChange>& joined) {
     for (auto& [id, node] : nodes_) {
         if (!node->joined || node->silent) continue;
-        Membership told{node->member(), members(node->side), left, joined};
+        const int side = node->side;
+        Membership told{node->member(), members(side), left, joined};
         const auto out_of_sight = [&](const MemberChange& change) {
-            return nodes_.at(change.member.node)->side != node->side;
+            return nodes_.at(change.member.node)->side != side;
         };
         std::erase_if(told.left, out_of_sight);
         std::erase_if(told.joined, out_of_sight);
