@@ -163,7 +163,7 @@ TEST_F(DiskGroup, server_that_has_not_looked_at_the_device_itself_vouches_for_no
     EXPECT_FALSE(cluster->device.clean(32));
 }
 
-TEST_F(DiskGroup, device_of_a_lost_server_is_left_alone_for_a_second_and_written_again_later) {
+TEST_F(DiskGroup, device_of_a_lost_server_is_left_alone_for_three_seconds_and_written_again_later) {
     use(disk_log, Settings{});
     start({1, 2, 3});
     recover_all(1);
@@ -172,7 +172,7 @@ TEST_F(DiskGroup, device_of_a_lost_server_is_left_alone_for_a_second_and_written
     cluster->crash(1);
     const auto flush = cluster->ask(3, R::flush, list({5}));
     const auto writes = cluster->device.writes;
-    cluster->advance(900ms);
+    cluster->advance(2900ms);
     EXPECT_EQ(cluster->device.writes, writes);
     EXPECT_FALSE(answered(3, flush));
     cluster->advance(200ms);
