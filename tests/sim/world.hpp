@@ -153,6 +153,9 @@ class World {
     void tend();
     void tick();
     void fence();
+    void fence_out_of_sight(const Node& node, std::size_t mirror);
+    void cut_for_a_while(const std::vector<NodeId>& nodes);
+    void started_or_joined(Node& node, std::size_t mirror, std::string_view line);
     void update_legacy_nodes();
     bool cluster_at_rest();
 
@@ -169,6 +172,8 @@ class World {
     std::optional<Violation> violation_;
     std::map<NodeId, std::deque<caf::resumable*>> held_jobs_;
     std::map<NodeId, Instant> outside_since_;
+    /// Nodes whose log of a mirror was created again by their kernel and has not joined yet.
+    std::set<std::pair<NodeId, std::size_t>> created_again_;
     Instant slow_until_{};
     bool loaded_ = true, ending_ = false;
     unsigned tended_ = 0;

@@ -62,14 +62,24 @@ void World::was_read(Node& node, MappedDevice& device, Slot slot, Version floor,
 void World::line(Node& node, LogLevel level, std::string_view text) {
     if (const auto path = path_of_line(text); !path.empty()) count(path);
     if (tracing()) tell(node, "log: " + std::string(text));
-    if (text.find(": started alone: ") != std::string_view::npos) {
-        for (Mirror& mirror : mirrors_)
-            if (text.find(mirror.table.uuid.text()) != std::string_view::npos) mirror.started_anew = now();
-    }
+    for (std::size_t i = 0; i < mirrors_.size(); ++i)
+        if (text.find(mirrors_[i].table.uuid.text()) != std::string_view::npos) started_or_joined(node, i, text);
     // What the daemon says of itself must not be said.
     const bool internal = level == LogLevel::error && text.find("internal:") != std::string_view::npos;
     const bool differs = text.find("the state differs") != std::string_view::npos;
     if (internal || differs) violation("daemon", node.id, std::string(text));
+}
+
+/// A daemon that has started again knows nothing of nodes that are out of sight: before its log starts anew a cluster
+/// manager has to fence them.
+void World::started_or_joined(Node& node, std::size_t mirror, std::string_view line) {
+    const auto says = [line](std::string_view what) { return line.find(what) != std::string_view::npos; };
+    if (says(": was created again by its kernel")) created_again_.emplace(node.id, mirror);
+    if (says(": joined, with ")) created_again_.erase({node.id, mirror});
+    if (!says(": started alone: ")) return;
+    mirrors_[mirror].started_anew = now();
+    if (created_again_.contains({node.id, mirror}))
+        after(Instant{0}, [this, &node, mirror] { fence_out_of_sight(node, mirror); });
 }
 
 void World::tell(const Node& node, const std::string& text) {

@@ -185,8 +185,27 @@ void World::fence() {
     }
     if (late.empty()) return;
     count("path: fenced");
-    power_cut(late);
-    for (const NodeId id : late) {
+    cut_for_a_while(late);
+}
+
+/// Those that use the mirror and that the node, which has quorum, does not see.
+void World::fence_out_of_sight(const Node& node, std::size_t mirror) {
+    if (!node.in_ring || !cluster.view_of(node.id).quorate) return;
+    const std::vector<NodeId> in_sight = cluster.view_of(node.id).nodes;
+    std::vector<NodeId> unseen;
+    for (const auto& other : nodes_) {
+        if (std::find(in_sight.begin(), in_sight.end(), other->id) != in_sight.end()) continue;
+        if (MappedDevice* used = device(*other, mirror); used != nullptr && (used->live() != nullptr || used->busy()))
+            unseen.push_back(other->id);
+    }
+    if (unseen.empty()) return;
+    count("path: fenced before a log starts anew");
+    cut_for_a_while(unseen);
+}
+
+void World::cut_for_a_while(const std::vector<NodeId>& nodes) {
+    power_cut(nodes);
+    for (const NodeId id : nodes) {
         Node& n = node(id);
         after(chaos.between(Instant{3s}, Instant{12s}), [this, &n] {
             if (!n.kernel) power_on(n);
