@@ -74,6 +74,7 @@ void MirrorLogCore::reset_membership() {
     applying_ = false;
     founding_ = false;
     served_.clear();
+    digest_mine_.reset();
     quorate_ring_.reset();
     strangers_.clear();
     daemonless_.clear();
