@@ -93,7 +93,8 @@ class World {
     Mirror& mirror_of(const Uuid& uuid);
     /// Applications work.
     bool loaded() const { return loaded_; }
-    /// What a cluster's resource manager sees to: it starts nothing that a node out of sight may still use, unfenced.
+    /// What a cluster's resource manager sees to: it starts nothing that a node out of sight may still use, unfenced,
+    /// nor a mirror with a core log while those that use it are all without their daemons.
     bool may_activate(const Node& node, std::size_t mirror);
     /// Nor does it suspend the only one that knows what a node out of sight has written.
     bool may_suspend(const Node& node, std::size_t mirror);
@@ -154,6 +155,8 @@ class World {
     void tick();
     void fence();
     void fence_out_of_sight(const Node& node, std::size_t mirror);
+    bool uses(Node& node, std::size_t mirror);
+    bool another_has_state(const Node& node, std::size_t mirror);
     void cut_for_a_while(const std::vector<NodeId>& nodes);
     void started_or_joined(Node& node, std::size_t mirror, std::string_view line);
     void update_legacy_nodes();

@@ -136,15 +136,28 @@ bool World::may_activate(const Node& node, std::size_t mirror) {
     if (node.in_ring) in_sight = cluster.view_of(node.id).nodes;
     for (const auto& other : nodes_) {
         if (other->id == node.id || std::find(in_sight.begin(), in_sight.end(), other->id) != in_sight.end()) continue;
-        MappedDevice* device_there = device(*other, mirror);
-        if (device_there == nullptr || (device_there->live() == nullptr && !device_there->busy())) continue;
+        if (!uses(*other, mirror)) continue;
         count("path: activation waits for fencing");
         return false;
     }
-    return true;
+    // A core log knows what is written only from its members. While all that use it are without a daemon, nobody knows.
+    if (mirrors_[mirror].disk || another_has_state(node, mirror)) return true;
+    return std::none_of(nodes_.begin(), nodes_.end(), [&](const auto& other) {
+        return other->id != node.id && !other->daemon && !other->legacy_daemon && uses(*other, mirror);
+    });
+}
+
+bool World::uses(Node& node, std::size_t mirror) {
+    MappedDevice* used = device(node, mirror);
+    return used != nullptr && (used->live() != nullptr || used->busy());
 }
 
 bool World::may_suspend(const Node& node, std::size_t mirror) {
+    return another_has_state(node, mirror) || may_activate(node, mirror);
+}
+
+/// A node in sight of this one.
+bool World::another_has_state(const Node& node, std::size_t mirror) {
     const Uuid& uuid = mirrors_[mirror].table.uuid;
     for (const auto& other : nodes_) {
         if (other->id == node.id || !other->daemon || !node.in_ring) continue;
@@ -153,7 +166,7 @@ bool World::may_suspend(const Node& node, std::size_t mirror) {
         for (const RunningLog& log : other->daemon->logs())
             if (log.uuid == uuid && log.core != nullptr && log.core->valid()) return true;
     }
-    return may_activate(node, mirror);
+    return false;
 }
 
 /// Faults of the device strike when a call reaches it.
@@ -195,8 +208,7 @@ void World::fence_out_of_sight(const Node& node, std::size_t mirror) {
     std::vector<NodeId> unseen;
     for (const auto& other : nodes_) {
         if (std::find(in_sight.begin(), in_sight.end(), other->id) != in_sight.end()) continue;
-        if (MappedDevice* used = device(*other, mirror); used != nullptr && (used->live() != nullptr || used->busy()))
-            unseen.push_back(other->id);
+        if (uses(*other, mirror)) unseen.push_back(other->id);
     }
     if (unseen.empty()) return;
     count("path: fenced before a log starts anew");
