@@ -37,12 +37,15 @@ std::optional<KeptState> kept_state(Resources& resources, const Uuid& uuid, Luid
     return std::nullopt;
 }
 
+constexpr ProgramVersion own_version{CMIRROR_VERSION_NUMBER};
+
 MirrorLogFactory log_factory(caf::actor_system& system, Resources& resources, const MirrorLogConfig& common) {
     return [&system, &resources, common](const Uuid& uuid, Luid luid) {
         auto config = common;
         config.log.uuid = uuid;
         config.log.luid = luid;
         config.log.boot = resources.boot;
+        config.log.version = own_version;
         config.log.seed = random_seed();
         config.log.settings.fenced_after = resources.fenced_after;
         config.log.kept = kept_state(resources, uuid, luid);

@@ -76,6 +76,8 @@ struct Hello {
     std::uint64_t region_size_sectors = 0;
     std::uint64_t region_count = 0;
     bool disk_log = false;
+    /// For people alone: nothing is decided by it.
+    ProgramVersion version{};
 
     friend bool operator==(const Hello&, const Hello&) = default;
 };

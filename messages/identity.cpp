@@ -12,4 +12,10 @@ std::optional<Uuid> Uuid::from_text(std::string_view text) {
     return uuid;
 }
 
+std::string ProgramVersion::text() const {
+    if (number == 0) return {};
+    return std::to_string(number >> 16U) + '.' + std::to_string(number >> 8U & 0xFFU) + '.' +
+           std::to_string(number & 0xFFU);
+}
+
 }  // namespace cmirror

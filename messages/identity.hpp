@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace cmirror {
@@ -56,6 +57,15 @@ struct Owner {
 
 /// Tells one boot of a node from another (/proc/sys/kernel/random/boot_id).
 using BootId = std::array<std::uint8_t, 16>;
+
+/// A release of this program: 1.2.3 is 0x010203. 0: not known.
+struct ProgramVersion {
+    std::uint32_t number = 0;
+
+    /// "1.2.3"; empty if not known.
+    std::string text() const;
+    friend bool operator==(const ProgramVersion&, const ProgramVersion&) = default;
+};
 
 }  // namespace cmirror
 

@@ -38,6 +38,8 @@ struct MemberStatus {
     bool valid = false;
     bool server = false;
     bool legacy = false;
+    /// Of its program, e.g. "1.0.0". Empty: a legacy member, or one that has not introduced itself yet.
+    std::string version{};
 
     friend bool operator==(const MemberStatus&, const MemberStatus&) = default;
 };

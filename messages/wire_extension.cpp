@@ -67,6 +67,7 @@ std::vector<std::byte> pack(const Hello& hello) {
         .u64(hello.region_size_sectors)
         .u64(hello.region_count)
         .flag(hello.disk_log)
+        .u32(hello.version.number)
         .take();
 }
 
@@ -78,6 +79,7 @@ Hello read_hello(ByteReader& in) {
     hello.region_size_sectors = in.u64();
     hello.region_count = in.u64();
     hello.disk_log = in.flag();
+    hello.version.number = in.u32();
     return hello;
 }
 

@@ -86,11 +86,8 @@ Json pack(const MarksOfOwner& marks) {
 }
 
 Json pack(const MemberStatus& member) {
-    return {{"node", member.id.node},
-            {"process", member.id.process},
-            {"valid", member.valid},
-            {"server", member.server},
-            {"legacy", member.legacy}};
+    return {{"node", member.id.node},  {"process", member.id.process}, {"valid", member.valid},
+            {"server", member.server}, {"legacy", member.legacy},      {"version", member.version}};
 }
 
 Json pack(const DeviceStatus& device) {
@@ -212,6 +209,7 @@ void unpack(const Json& json, MemberStatus& out) {
     take(json, "valid", out.valid);
     take(json, "server", out.server);
     take(json, "legacy", out.legacy);
+    take(json, "version", out.version);
 }
 
 void unpack(const Json& json, DeviceStatus& out) {

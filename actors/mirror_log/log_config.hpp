@@ -56,6 +56,8 @@ struct LogConfig {
     /// the log again; not for a first constructor.
     std::optional<KeptState> kept;
     Settings settings;
+    /// Told to the other members.
+    ProgramVersion version{};
 };
 
 }  // namespace cmirror::mirror_log

@@ -30,6 +30,7 @@ struct Member {
     JoinToken token = 0;
     BootId boot{};
     Luid luid = 0;
+    ProgramVersion version{};
     /// It has the state and applies every event to it.
     bool valid = false;
     /// Ops of this join that were applied: all below it. Of a legacy member: frames that were applied.

@@ -6,7 +6,7 @@ namespace cmirror::mirror_log {
 
 namespace {
 
-constexpr std::uint64_t format = 5;
+constexpr std::uint64_t format = 6;
 
 }  // namespace
 
@@ -28,6 +28,7 @@ std::vector<std::byte> LogState::save() const {
         out.number(m.token);
         out.boot(m.boot);
         out.number(m.luid);
+        out.number(m.version.number);
         out.number(m.next_seq);
         out.number(m.relieved);
         out.number(m.handed_over);
@@ -157,7 +158,7 @@ void LogState::load_legacy(In& in) {
 
 template <class In>
 void LogState::load_owners(In& in) {
-    for (std::uint64_t n = in.count(88); n > 0 && in.good(); --n) {
+    for (std::uint64_t n = in.count(96); n > 0 && in.good(); --n) {
         Member m;
         m.id = in.member();
         const std::uint64_t flags = in.number();
@@ -169,6 +170,7 @@ void LogState::load_owners(In& in) {
         m.token = in.number();
         m.boot = in.boot();
         m.luid = in.number();
+        m.version.number = static_cast<std::uint32_t>(in.number());
         m.next_seq = in.number();
         m.relieved = in.number();
         m.handed_over = in.number();

@@ -34,8 +34,8 @@ void MirrorLogCore::entered_group(const Membership& membership, Instant now, Eff
 }
 
 void MirrorLogCore::introduce(Effects& effects) {
-    effects.emplace_back(SendEffect{
-        Hello{token_, config_.boot, config_.luid, args_.region_size_sectors, args_.region_count, args_.disk_log}});
+    effects.emplace_back(SendEffect{Hello{token_, config_.boot, config_.luid, args_.region_size_sectors,
+                                          args_.region_count, args_.disk_log, config_.version}});
 }
 
 /// No member has the state: this one starts it, from the log device if there is one.

@@ -70,7 +70,8 @@ LogStatus MirrorLogCore::status() const {
     const Member* server = state_->server();
     for (const Member& m : state_->members())
         status.members.push_back({m.id, m.valid || m.legacy_valid,
-                                  server != nullptr && server->id == m.id && !state_->legacy_serves(), m.legacy});
+                                  server != nullptr && server->id == m.id && !state_->legacy_serves(), m.legacy,
+                                  m.version.text()});
     return status;
 }
 

@@ -16,8 +16,40 @@ void add(Findings& findings, bool good, const std::string& what, const std::stri
     findings.push_back({good, what, good ? "" : advice});
 }
 
-std::string members_text(std::size_t count) {
-    return count == 1 ? "its one member speaks" : "all " + std::to_string(count) + " members speak";
+/// "node 2 runs version 1.2.0, node 3 runs version 1.1.0": those that have said so and are unlike `own`.
+std::string other_versions(const LogStatus& log, const std::string& own) {
+    std::string text;
+    for (const auto& member : log.members) {
+        if (member.version.empty() || member.version == own) continue;
+        text +=
+            (text.empty() ? "node " : ", node ") + std::to_string(member.id.node) + " runs version " + member.version;
+    }
+    return text;
+}
+
+/// A member that joins just now has not told its version yet.
+std::string same_version(const LogStatus& log, const std::string& version) {
+    const auto count = log.members.size();
+    const auto told = static_cast<std::size_t>(
+        std::ranges::count_if(log.members, [](const auto& member) { return !member.version.empty(); }));
+    const std::string members = told < count ? std::to_string(told) + " of " + std::to_string(count) + " members run"
+                                : count == 1 ? "its one member runs"
+                                             : "all " + std::to_string(count) + " members run";
+    return members + " version " + version;
+}
+
+void add_members_of(Findings& findings, const LogStatus& log, const std::string& version) {
+    std::string old;
+    for (const auto& member : log.members)
+        if (member.legacy) old += (old.empty() ? "" : ", ") + std::to_string(member.id.node);
+    const std::string name = "log " + std::string(log.uuid.text()) + ": ";
+    const std::string other = other_versions(log, version);
+    if (old.empty() && other.empty()) return add(findings, true, name + same_version(log, version), "");
+    if (!old.empty())
+        add(findings, false, name + "node " + old + " runs an older cmirrord",
+            "it works, but slowly: install this cmirrord there as well");
+    if (!other.empty())
+        add(findings, false, name + other + ", this one " + version, "install the same version on all nodes");
 }
 
 void add_members(Findings& findings, const StatusSnapshot& snapshot) {
@@ -27,14 +59,7 @@ void add_members(Findings& findings, const StatusSnapshot& snapshot) {
             add(findings, false, "a log does not answer", "look at \"journalctl -u lvm2-cmirrord\"");
             continue;
         }
-        std::string old;
-        for (const auto& member : log->members)
-            if (member.legacy) old += (old.empty() ? "" : ", ") + std::to_string(member.id.node);
-        add(findings, old.empty(),
-            "log " + std::string(log->uuid.text()) + ": " +
-                (old.empty() ? members_text(log->members.size()) + " this daemon's language"
-                             : "node " + old + " runs an older cmirrord"),
-            "it works, but slowly: install this cmirrord there as well");
+        add_members_of(findings, *log, snapshot.daemon.version);
     }
 }
 

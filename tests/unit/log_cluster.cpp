@@ -42,7 +42,13 @@ LogCluster::Node& LogCluster::add(NodeId id) {
     node->luid = 0xffff880000000000U + id * 0x1000U;
     node->boot = {next_boot_++};
     node->process = next_process_++;
-    LogConfig config{*Uuid::from_text("LVM-test"), node->luid, node->boot, id * 7919U + node->process, {}, settings_};
+    LogConfig config{*Uuid::from_text("LVM-test"),
+                     node->luid,
+                     node->boot,
+                     id * 7919U + node->process,
+                     {},
+                     settings_,
+                     version_of(id)};
     node->core = std::make_unique<MirrorLogCore>(config);
     nodes_[id] = std::move(node);
     if (std::find(ring.begin(), ring.end(), id) == ring.end()) {

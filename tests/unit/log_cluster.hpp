@@ -26,6 +26,11 @@ struct MemoryDevice {
     bool clean(RegionNumber region) const;
 };
 
+/// 1.0.NODE: each node's program has one of its own.
+inline ProgramVersion version_of(NodeId id) {
+    return {0x010000U + id};
+}
+
 class LogCluster {
   public:
     struct Node {

@@ -128,7 +128,8 @@ LogCluster::Node& LogCluster::revive(NodeId id, bool new_boot, std::optional<Lui
     Node& node = add(id);
     node.luid = luid.value_or(usual);
     if (!new_boot) node.boot = boot;
-    LogConfig config{*Uuid::from_text("LVM-test"), node.luid, node.boot, id * 7919U + node.process, {}, settings_};
+    LogConfig config{
+        *Uuid::from_text("LVM-test"), node.luid, node.boot, id * 7919U + node.process, {}, settings_, version_of(id)};
     if (!new_boot && !lose_state_files) {
         if (auto kept = unpack_state_file(state_file)) config.kept = std::move(*kept);
     }
@@ -152,7 +153,8 @@ LogCluster::Node& LogCluster::reload(NodeId id) {
     node.old_luid = node.luid;
     node.luid += 0x100;
     node.wake.reset();
-    LogConfig config{*Uuid::from_text("LVM-test"), node.luid, node.boot, id * 7919U + next_process_, {}, settings_};
+    LogConfig config{
+        *Uuid::from_text("LVM-test"), node.luid, node.boot, id * 7919U + next_process_, {}, settings_, version_of(id)};
     node.core = std::make_unique<MirrorLogCore>(config);
     tell_quorum();
     call(id, RequestType::ctr, ConstructorText{arguments_, false});

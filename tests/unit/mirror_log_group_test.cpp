@@ -35,6 +35,16 @@ TEST_F(Group, several_join_at_once_and_are_equal) {
     expect_equal({1, 2, 3, 4});
 }
 
+TEST_F(Group, members_know_each_others_program_versions) {
+    start({1, 2});
+    cluster->add(3);
+    cluster->call(3, R::ctr, ConstructorText{core_log, false});
+    cluster->call(3, R::resume);
+    for (const NodeId id : {1U, 2U, 3U})
+        for (const auto& member : node(id).core->status().members)
+            EXPECT_EQ(member.version, "1.0." + std::to_string(member.id.node)) << "as node " << id << " has it";
+}
+
 TEST_F(Group, lowest_valid_member_is_the_server_and_not_a_joiner) {
     start({2});
     cluster->add(1);

@@ -20,7 +20,7 @@ inline LogStatus log_example() {
     log.sync_rate = 12.5;
     log.recovering = {{{1, 0xff01}, 12, 3}};
     log.marks = {{{1, 0xff01}, 2, {4, 9}, true, false}, {{3, 0xaa}, 5, {1, 2}, false, false}};
-    log.members = {{{1, 100}, true, true, false}, {{2, 200}, false, false, true}};
+    log.members = {{{1, 100}, true, true, false, "1.2.3"}, {{2, 200}, false, false, true, ""}};
     log.device = DeviceStatus{"7:0", false, "", 5, 20480};
     log.pending = {{17, "FLUSH"}};
     log.requests = 100;
@@ -57,7 +57,9 @@ inline StatusSnapshot healthy_example() {
     log.recovering.clear();
     log.marks.clear();
     log.pending.clear();
-    log.members = {{{1, 100}, true, true, false}, {{2, 200}, true, false, false}, {{3, 300}, true, false, false}};
+    log.members = {{{1, 100}, true, true, false, "1.2.3"},
+                   {{2, 200}, true, false, false, "1.2.3"},
+                   {{3, 300}, true, false, false, "1.2.3"}};
     return snapshot;
 }
 

@@ -83,7 +83,7 @@ TEST(CheckScreen, all_is_well) {
               "ok   cmirrord runs, version 1.2.3\n"
               "ok   cmirrord is connected to corosync\n"
               "ok   the cluster has quorum\n"
-              "ok   log CMIRROR-data: all 3 members speak this daemon's language\n"
+              "ok   log CMIRROR-data: all 3 members run version 1.2.3\n"
               "everything is set up\n");
 }
 
@@ -114,9 +114,30 @@ TEST(CheckScreen, old_daemons_are_named) {
               "cmirrorctl has version 1.3.0: the daemon is of before an upgrade; \"systemctl kill -s KILL "
               "lvm2-cmirrord\" starts the new one");
     EXPECT_EQ(findings[9].what, "log CMIRROR-data: node 3 runs an older cmirrord");
+    EXPECT_EQ(findings[9].advice, "it works, but slowly: install this cmirrord there as well");
     const auto json = nlohmann::json::parse(check_document(findings));
     EXPECT_EQ(json["healthy"], false);
     EXPECT_EQ(json["findings"].size(), 10U);
+}
+
+TEST(CheckScreen, members_of_another_version_are_named) {
+    auto snapshot = good_daemon();
+    auto& members = std::get<LogStatus>(snapshot.logs[0]).members;
+    members[1].version = "1.2.2";
+    members[2].version = "1.3.0";
+    const auto findings = findings_of(good_facts, snapshot, "1.2.3");
+    EXPECT_FALSE(findings[9].good);
+    EXPECT_EQ(findings[9].what,
+              "log CMIRROR-data: node 2 runs version 1.2.2, node 3 runs version 1.3.0, this one 1.2.3");
+    EXPECT_EQ(findings[9].advice, "install the same version on all nodes");
+}
+
+TEST(CheckScreen, member_that_has_not_told_its_version_is_not_blamed) {
+    auto snapshot = good_daemon();
+    std::get<LogStatus>(snapshot.logs[0]).members[2].version.clear();
+    const auto findings = findings_of(good_facts, snapshot, "1.2.3");
+    EXPECT_TRUE(findings[9].good);
+    EXPECT_EQ(findings[9].what, "log CMIRROR-data: 2 of 3 members run version 1.2.3");
 }
 
 }  // namespace

@@ -40,8 +40,8 @@ std::uint32_t any_legacy_type() {
 ClusterMessage any_message() {
     switch (*rc::gen::inRange(0, 9)) {
         case 0: {
-            Hello hello{any<std::uint64_t>(), {},         any<std::uint64_t>(), any<std::uint64_t>(),
-                        any<std::uint64_t>(), any<bool>()};
+            Hello hello{any<std::uint64_t>(), {},          any<std::uint64_t>(),  any<std::uint64_t>(),
+                        any<std::uint64_t>(), any<bool>(), {any<std::uint32_t>()}};
             for (auto& byte : hello.boot)
                 byte = any<std::uint8_t>();
             return hello;
