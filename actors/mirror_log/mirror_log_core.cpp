@@ -168,6 +168,7 @@ void MirrorLogCore::device_opened(const Result<std::uint64_t, DeviceError>& size
 
 void MirrorLogCore::timer(Instant now, Effects& effects) {
     if (ended_) return;
+    hold_writes_if_late(now);
     scheduled_.reset();
     start_beside_legacy(now, effects);
     if (awaiting_device_ && now >= device_doubt_until_) found(now, effects);
@@ -229,9 +230,11 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
         if (grant_idle_since_) consider(*grant_idle_since_ + config_.settings.grant_idle);
         consider(lazy_send_due_);
         consider(lazy_write_due_);
-        consider(write_again_due_);
         consider(confirm_again_due_);
-        if (merged_) consider(device_rewrite_due_);
+        if (write_again_due_)
+            consider(write_again_due_);
+        else if (merged_)
+            consider(device_rewrite_due_);
         if (now < device_doubt_until_ && (takes_over_ || state_->hands_device_over())) consider(device_doubt_until_);
         consider(digest_due_);
     }

@@ -178,6 +178,7 @@ class MirrorLogCore {
     void send_state_again(Instant now, Effects& effects);
     void server_changed(Effects& effects);
     void start_merge(const Membership& membership, Effects& effects);
+    void remember_standing(MemberId gone);
     void take_standing(MemberId sender, const Standing& standing, Effects& effects);
     void decide_merge(Effects& effects);
     void note_quorum(bool quorate_now, Instant now);
@@ -224,6 +225,7 @@ class MirrorLogCore {
     // durability
     void note_durable_ops(MemberId origin, const Ops& ops);
     void update_durability(Instant now, Effects& effects);
+    void hold_writes_if_late(Instant now);
     void start_write(Instant now, Effects& effects);
     void take_device_over(Instant now, Effects& effects);
     void hand_device_over(Instant now, Effects& effects);
@@ -321,15 +323,15 @@ class MirrorLogCore {
         std::set<MemberId> own_side;
         std::map<MemberId, Standing> standings;
         std::set<MemberId> expected;
+        /// Of those that have spoken and left since.
+        std::optional<std::pair<MemberId, Standing>> best_gone;
+        bool best_gone_is_own = false;
     };
     std::optional<Merging> merging_;
     /// Members that were there before us and may have the state.
     std::set<MemberId> older_;
     std::vector<MemberId> group_;
-    bool found_alone_ = false;
-    bool reading_device_ = false;
-    bool awaiting_view_ = false;
-    bool awaiting_device_ = false;
+    bool found_alone_ = false, reading_device_ = false, awaiting_view_ = false, awaiting_device_ = false;
     /// The state is here (loaded, or founded by us): every event is applied to it.
     bool applying_ = false;
     /// We start the state; no other member has one.

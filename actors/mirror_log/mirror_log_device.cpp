@@ -9,7 +9,16 @@
 
 namespace cmirror::mirror_log {
 
+/// A timer that is this late was one of a daemon that was stopped: it may have been replaced as the server, and what it
+/// hears of that comes first.
+void MirrorLogCore::hold_writes_if_late(Instant now) {
+    constexpr Instant late = std::chrono::seconds{1};
+    if (scheduled_ && now - *scheduled_ > late && valid_ && writes_device())
+        write_again_due_ = now + config_.settings.write_again;
+}
+
 void MirrorLogCore::start_write(Instant now, Effects& effects) {
+    hold_writes_if_late(now);
     if (write_again_due_ && now < *write_again_due_) return lazy_write_due_.reset();
     write_again_due_.reset();
     if (merged_ && device_rewrite_due_ && now >= *device_rewrite_due_) {

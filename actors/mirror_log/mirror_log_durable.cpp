@@ -57,6 +57,7 @@ void MirrorLogCore::update_durability(Instant now, Effects& effects) {
         writer_.forget();
         lazy_write_due_.reset();
         device_rewrite_due_.reset();
+        write_again_due_.reset();
     } else {
         writer_.changed(changed);
         take_device_over(now, effects);

@@ -10,7 +10,7 @@ namespace cmirror::mirror_log {
 namespace {
 
 /// The better standing wins: a state, quorum in a later ring, more events, the lower member.
-auto rank(const std::pair<const MemberId, Standing>& entry) {
+auto rank(const std::pair<MemberId, Standing>& entry) {
     const auto& [member, standing] = entry;
     return std::make_tuple(standing.valid, standing.quorate_ring, standing.ordinal, ~member.node, ~member.process);
 }
@@ -22,6 +22,7 @@ void MirrorLogCore::start_merge(const Membership& membership, Effects& effects) 
     // Whoever goes before the merge is decided comes back with a state of its own, or with none.
     if (merging_) {
         for (const MemberChange& gone : membership.left) {
+            if (gone.reason != ChangeReason::node_down) remember_standing(gone.member);
             merging_->own_side.erase(gone.member);
             merging_->expected.erase(gone.member);
             merging_->standings.erase(gone.member);
@@ -52,6 +53,18 @@ void MirrorLogCore::start_merge(const Membership& membership, Effects& effects) 
         Standing{token_, valid_ || founding_, quorate_ring_.value_or(0), applying_ ? state_->ordinal() : 0}});
 }
 
+/// Its state may live on in a member that has it from there and did not see the merge begin. It counts even if it does
+/// not: a state that was behind it must not be kept.
+void MirrorLogCore::remember_standing(MemberId gone) {
+    const auto told = merging_->standings.find(gone);
+    if (told == merging_->standings.end()) return;
+    const bool own = merging_->own_side.contains(gone);
+    if (!merging_->best_gone || rank(*merging_->best_gone) < rank(*told)) {
+        merging_->best_gone = *told;
+        merging_->best_gone_is_own = own;
+    }
+}
+
 void MirrorLogCore::take_standing(MemberId sender, const Standing& standing, Effects& effects) {
     if (!merging_) return;
     merging_->standings[sender] = standing;
@@ -69,7 +82,9 @@ void MirrorLogCore::decide_merge(Effects& effects) {
     if (!all) return;
     const auto best = std::max_element(merging_->standings.begin(), merging_->standings.end(),
                                        [](const auto& a, const auto& b) { return rank(a) < rank(b); });
-    const bool won = best != merging_->standings.end() && merging_->own_side.contains(best->first);
+    bool won = best != merging_->standings.end() && merging_->own_side.contains(best->first);
+    if (merging_->best_gone && (best == merging_->standings.end() || rank(*best) < rank(*merging_->best_gone)))
+        won = merging_->best_gone_is_own;
     if (won) {
         // A state that never had quorum was started since: it says nothing of what its node did before.
         for (const auto& [member, standing] : merging_->standings)

@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::uint64_t sectors_per_region = 1024;
 constexpr std::size_t disk_bytes = std::size_t{1} << 16U;
+/// Far above what any run needs; a timer that is due again at once never ends.
+constexpr std::uint64_t events_at_once_max = 100'000;
 
 Mirror make_mirror(const MirrorProfile& profile, std::size_t number) {
     const std::string device = "7:" + std::to_string(number);
@@ -128,10 +130,14 @@ bool World::step(Instant end) {
     if (!timers.empty()) next = std::min(next, Instant{timers.begin()->first.time_since_epoch()});
     if (next > end || violation_) return false;
     ++events_;
-    if (next > now())
+    if (next > now()) {
+        events_at_once_ = 0;
         scheduler_.advance_time(next - now());
-    else
+    } else {
+        if (++events_at_once_ > events_at_once_max)
+            violation("bounds", 0, "more than " + std::to_string(events_at_once_max) + " events at one moment");
         scheduler_.advance_time(Instant{0});
+    }
     if (!queue_.empty() && queue_.next() <= now()) queue_.take()();
     run_actors();
     check();

@@ -166,7 +166,7 @@ class World {
     caf::scheduler::test_coordinator& scheduler_;
     Instant start_;
     EventQueue queue_;
-    std::uint64_t numbers_ = 0, events_ = 0, digest_ = 0;
+    std::uint64_t numbers_ = 0, events_ = 0, events_at_once_ = 0, digest_ = 0;
     std::vector<Mirror> mirrors_;
     std::vector<std::unique_ptr<Node>> nodes_;
     std::vector<std::unique_ptr<Checker>> checkers_;

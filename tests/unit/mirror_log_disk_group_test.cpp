@@ -200,5 +200,26 @@ TEST_F(DiskGroup, write_that_was_too_late_is_tried_a_second_later_and_fails_noth
     EXPECT_FALSE(cluster->device.clean(5));
 }
 
+TEST_F(DiskGroup, nothing_is_due_at_once_while_a_write_that_was_too_late_waits) {
+    start({1, 2, 3});
+    recover_all(1);
+    cluster->crash(1);
+    cluster->advance(9500ms);
+    cluster->device.write_error = write_too_late;
+    cluster->ask(2, R::flush, list({5}));
+    cluster->settle();
+    // The device's second writing by the new server comes due meanwhile.
+    for (int i = 0; i < 5; ++i) {
+        cluster->now += 150ms;
+        Effects effects;
+        node(2).core->timer(cluster->now, effects);
+        for (const Effect& effect : effects) {
+            if (const auto* wake = std::get_if<WakeEffect>(&effect)) {
+                EXPECT_GT(wake->at, cluster->now);
+            }
+        }
+    }
+}
+
 }  // namespace
 }  // namespace cmirror::mirror_log

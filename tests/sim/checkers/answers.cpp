@@ -76,7 +76,7 @@ void HintChecker::answered(Node& node, const KernelRequest& request, const Answe
     else if (request.type == RequestType::get_sync_count && answer.first >= core->state()->region_count())
         hint = core->state()->region_count();
     const auto before = before_.find({node.id, request.luid});
-    if (hint > lowest && (before == before_.end() || hint > before->second))
+    if (before != before_.end() && hint > lowest && hint > before->second)
         violated(node.id,
                  "hint " + std::to_string(hint) + " although region " + std::to_string(lowest) + " is out of sync");
 }
@@ -86,7 +86,10 @@ void HintChecker::after_event() {
         if (!node->daemon) continue;
         for (const RunningLog& log : node->daemon->logs()) {
             const auto* state = log.core->valid() ? log.core->state() : nullptr;
-            if (state != nullptr) before_[{node->id, log.luid}] = state->lowest_out_of_sync();
+            if (state != nullptr)
+                before_[{node->id, log.luid}] = state->lowest_out_of_sync();
+            else
+                before_.erase({node->id, log.luid});
         }
     }
 }

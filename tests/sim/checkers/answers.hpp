@@ -40,7 +40,8 @@ class HintChecker final : public Checker {
     void after_event() override;
 
   private:
-    /// Of each log, after the event before: the lowest region out of sync.
+    /// Of each log, after the event before, if it had the state then: the lowest region out of sync. (A member that
+    /// gets the state answers what waited before it hears what came behind the state, in one event.)
     std::map<Owner, RegionNumber> before_;
 };
 
