@@ -88,6 +88,8 @@ struct LogStatus {
     std::uint64_t requests = 0;
     std::uint64_t bad_requests = 0;
     std::uint64_t rounds = 0;
+    /// Regions that were marked before the kernel asked for it.
+    std::uint64_t marked_ahead = 0;
     /// From a multicast of this node's ops to their delivery.
     LatencyHistogram round_time;
     /// Regions that this node's kernel has recovered.

@@ -132,6 +132,7 @@ Json pack(const LogStatus& log) {
     json["requests"] = log.requests;
     json["bad-requests"] = log.bad_requests;
     json["rounds"] = log.rounds;
+    json["marked-ahead"] = log.marked_ahead;
     json["round-time"] = pack(log.round_time);
     json["recovered-here"] = log.recovered_here;
     json["state-ordinal"] = log.state_ordinal;
@@ -263,6 +264,7 @@ void unpack(const Json& json, LogStatus& out) {
     take(json, "requests", out.requests);
     take(json, "bad-requests", out.bad_requests);
     take(json, "rounds", out.rounds);
+    take(json, "marked-ahead", out.marked_ahead);
     if (const auto times = json.find("round-time"); times != json.end() && times->is_object())
         unpack(*times, out.round_time);
     take(json, "recovered-here", out.recovered_here);

@@ -16,6 +16,8 @@ namespace cmirror::mirror_log {
 struct Settings {
     std::size_t warm_marks_max = 1024;
     Instant warm_idle = std::chrono::seconds{5};
+    /// Regions that are marked ahead of a stream of writes; an eighth of the warm marks at most.
+    std::size_t marks_ahead_max = 128;
     /// How long GET_RESYNC_WORK waits for a region that only marks keep.
     Instant work_wait = std::chrono::seconds{5};
     /// A grant that the kernel does not ask for is given back after this time.

@@ -19,7 +19,8 @@ MirrorLogCore::MirrorLogCore(const LogConfig& config)
     : config_(config),
       random_state_(config.seed),
       hint_(1),
-      warm_(config.settings.warm_marks_max, config.settings.warm_idle) {}
+      warm_(config.settings.warm_marks_max, config.settings.warm_idle),
+      sequential_(std::min(config.settings.marks_ahead_max, config.settings.warm_marks_max / 8)) {}
 
 std::uint64_t MirrorLogCore::random() {
     random_state_ += 0x9E3779B97F4A7C15U;

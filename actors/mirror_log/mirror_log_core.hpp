@@ -37,6 +37,7 @@
 #include "actors/mirror_log/outbox.hpp"
 #include "actors/mirror_log/progress_meter.hpp"
 #include "actors/mirror_log/recovery_work.hpp"
+#include "actors/mirror_log/sequential_writes.hpp"
 #include "actors/mirror_log/state_keeper.hpp"
 #include "actors/mirror_log/state_transfer.hpp"
 #include "actors/mirror_log/warm_marks.hpp"
@@ -129,7 +130,10 @@ class MirrorLogCore {
     // requests while the log is active
     void serve(const KernelRequest& request, Instant now, Effects& effects);
     bool regions_in_range(const KernelRequest& request) const;
-    void mark(RegionNumber region);
+    void mark(RegionNumber region, Instant now, Effects& effects);
+    void mark_ahead(const SequentialWrites::Run& run, Instant now, Effects& effects);
+    bool keeps_warm() const;
+    bool may_be_warm(RegionNumber region) const;
     void clear(RegionNumber region, Instant now);
     void send_clear(RegionNumber region);
     void cool(const std::vector<RegionNumber>& regions);
@@ -268,15 +272,14 @@ class MirrorLogCore {
     /// for work.
     bool may_be_presuspended_ = false;
     std::uint32_t recovering_told_ = 0;
-    std::vector<KernelRequest> waiting_;
-    std::vector<KernelRequest> resume_requests_;
-    std::vector<KernelRequest> leave_requests_;
+    std::vector<KernelRequest> waiting_, resume_requests_, leave_requests_;
     std::optional<Instant> leave_due_;
     std::optional<Instant> scheduled_;
 
     // the kernel
     HintTracker hint_;
     WarmMarks warm_;
+    SequentialWrites sequential_;
     /// Regions that this kernel has marked, warm ones included, as far as they were not given up.
     std::set<RegionNumber> my_marks_;
     /// Marked when the kernel had drained its I/O, and not cleared since: it may have cached them as not in sync.
@@ -364,9 +367,7 @@ class MirrorLogCore {
     std::uint64_t confirmed_ = 0;
     std::uint64_t confirmed_by_other_ = 0;
     /// By member: ops that wait for confirmation, confirmed by us so far.
-    Progress to_confirm_;
-    Progress sent_confirm_;
-    Progress durable_;
+    Progress to_confirm_, sent_confirm_, durable_;
     DeviceWriter writer_;
     bool merged_ = false;
     /// Was the device merged when another member became the server in place of this one?
@@ -390,13 +391,10 @@ class MirrorLogCore {
     DeviceStatus device_status_;
 
     // counters
-    std::uint64_t requests_ = 0;
-    std::uint64_t bad_requests_ = 0;
-    std::uint64_t rounds_ = 0;
+    std::uint64_t requests_ = 0, bad_requests_ = 0, rounds_ = 0, marked_ahead_ = 0;
     /// Of the regions in sync.
     ProgressMeter progress_meter_;
-    std::uint64_t recovered_here_ = 0;
-    std::uint64_t digest_differences_ = 0;
+    std::uint64_t recovered_here_ = 0, digest_differences_ = 0;
 };
 
 }  // namespace cmirror::mirror_log

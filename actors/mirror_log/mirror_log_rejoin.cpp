@@ -50,6 +50,7 @@ void MirrorLogCore::say_again(bool known, Instant now, Effects& effects) {
     } else {
         need_ = outbox_.add({OpKind::marked_unknown, known ? 0U : 1U, 1}) + 1;
     }
+    warm_.forget_needs();
     for (const RegionNumber region : my_marks_)
         need_ = outbox_.add({known ? OpKind::mark : OpKind::written, region, 1}) + 1;
     // Whatever the state says: the copy is under way.

@@ -44,7 +44,7 @@ void MirrorLogCore::serve(const KernelRequest& request, Instant now, Effects& ef
             return serve_sync_count(request, now, effects);
         case RequestType::mark_region:
             for (const RegionNumber region : std::get<RegionList>(request.payload))
-                mark(region);
+                mark(region, now, effects);
             return reply(request, {}, effects);
         case RequestType::clear_region:
             for (const RegionNumber region : std::get<RegionList>(request.payload))
@@ -104,12 +104,34 @@ void MirrorLogCore::serve_remote_recovering(const KernelRequest& request, Instan
     reply(request, FlagAndRegion{recovering, hint}, effects);
 }
 
-void MirrorLogCore::mark(RegionNumber region) {
-    warm_.remove(region);
+void MirrorLogCore::mark(RegionNumber region, Instant now, Effects& effects) {
+    if (const auto need = warm_.remove(region)) need_ = std::max(need_, *need);
     note_for_legacy(RequestType::mark_region, region);
     keeper_.marked(region);
-    if (!my_marks_.insert(region).second) return;
-    need_ = outbox_.add({OpKind::mark, region, 1}) + 1;
+    if (my_marks_.insert(region).second) need_ = outbox_.add({OpKind::mark, region, 1}) + 1;
+    if (const auto run = sequential_.marked(region)) mark_ahead(*run, now, effects);
+}
+
+/// What a stream of writes reaches next. No FLUSH waits for these marks before the kernel has made them; those it never
+/// makes are given up like other warm ones.
+void MirrorLogCore::mark_ahead(const SequentialWrites::Run& run, Instant now, Effects& effects) {
+    if (!keeps_warm()) return;
+    const RegionNumber end = std::min(run.first + run.count, args_.region_count);
+    for (RegionNumber region = run.first; region < end; ++region) {
+        if (!may_be_warm(region) || !my_marks_.insert(region).second) continue;
+        const std::uint64_t need = outbox_.add({OpKind::mark, region, 1}) + 1;
+        ++marked_ahead_;
+        if (const auto evicted = warm_.keep(region, now, need)) send_clear(*evicted);
+    }
+    outbox_.send(effects, now);
+}
+
+bool MirrorLogCore::keeps_warm() const {
+    return life_ == LifeState::active && quorate() && !mixed();
+}
+
+bool MirrorLogCore::may_be_warm(RegionNumber region) const {
+    return state_->sync().test(region) && !state_->wanted(region) && state_->grants().run_of(region) == nullptr;
 }
 
 void MirrorLogCore::clear(RegionNumber region, Instant now) {
@@ -127,11 +149,9 @@ void MirrorLogCore::clear(RegionNumber region, Instant now) {
         note_for_legacy(RequestType::set_region_sync, region);
         return send_clear(region);
     }
-    const bool may_stay_warm = life_ == LifeState::active && quorate() && !mixed() && !state_->wanted(region) &&
-                               state_->grants().run_of(region) == nullptr && state_->sync().test(region);
-    if (!may_stay_warm) {
+    if (!keeps_warm() || !may_be_warm(region)) {
         send_clear(region);
-    } else if (const auto evicted = warm_.keep(region, now)) {
+    } else if (const auto evicted = warm_.keep(region, now, need_)) {
         send_clear(*evicted);
     }
 }
@@ -151,7 +171,7 @@ void MirrorLogCore::cool(const std::vector<RegionNumber>& regions) {
 void MirrorLogCore::serve_flush(const KernelRequest& request, Instant now, Effects& effects) {
     if (const auto* list = std::get_if<RegionList>(&request.payload))
         for (const RegionNumber region : *list)
-            mark(region);
+            mark(region, now, effects);
     say_to_legacy(effects);
     flush_legacy(effects);
     if (need_ <= confirmed_ && legacy_flushed(legacy_.flush_sent)) return reply(request, {}, effects);

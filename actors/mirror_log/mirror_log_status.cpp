@@ -37,6 +37,7 @@ LogStatus MirrorLogCore::status() const {
     status.requests = requests_;
     status.bad_requests = bad_requests_;
     status.rounds = rounds_;
+    status.marked_ahead = marked_ahead_;
     status.round_time = outbox_.round_time();
     status.recovered_here = recovered_here_;
     if (args_.disk_log) status.device = device_status_;

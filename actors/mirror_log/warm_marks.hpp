@@ -1,4 +1,4 @@
-// Marks that the kernel has cleared and that are kept for a while (design.md, "Warm marks").
+// Marks that the kernel has cleared and that are kept for a while (design.md, "Warm marks"), and those ahead of it.
 #pragma once
 
 #include <cstdint>
@@ -17,24 +17,31 @@ class WarmMarks {
   public:
     WarmMarks(std::size_t count_max, Instant idle_max) : count_max_(count_max), idle_max_(idle_max) {}
 
-    /// The kernel cleared the region. Returns the region that has to make room for it, if any.
-    std::optional<RegionNumber> keep(RegionNumber region, Instant now) {
+    /// The kernel cleared the region, or will mark it soon. `need`: own ops below it have to be confirmed before the
+    /// mark counts. Returns the region that has to make room for it, if any.
+    std::optional<RegionNumber> keep(RegionNumber region, Instant now, std::uint64_t need) {
         if (count_max_ == 0) return region;
         remove(region);
-        order_.push_back({region, now});
+        order_.push_back({region, now, need});
         places_[region] = std::prev(order_.end());
         if (order_.size() <= count_max_) return std::nullopt;
         const RegionNumber oldest = order_.front().region;
         remove(oldest);
         return oldest;
     }
-    /// True if the region was warm; it no longer is.
-    bool remove(RegionNumber region) {
+    /// The region no longer is warm. Returns its `need` if it was.
+    std::optional<std::uint64_t> remove(RegionNumber region) {
         const auto place = places_.find(region);
-        if (place == places_.end()) return false;
+        if (place == places_.end()) return std::nullopt;
+        const std::uint64_t need = place->second->need;
         order_.erase(place->second);
         places_.erase(place);
-        return true;
+        return need;
+    }
+    /// Ops are numbered anew, and all marks were said again.
+    void forget_needs() {
+        for (Entry& entry : order_)
+            entry.need = 0;
     }
     /// Takes those out that have been idle for too long, oldest first, `count_max` at most.
     std::vector<RegionNumber> take_idle(Instant now, std::size_t count_max) {
@@ -66,6 +73,7 @@ class WarmMarks {
     struct Entry {
         RegionNumber region;
         Instant since;
+        std::uint64_t need;
     };
     std::size_t count_max_;
     Instant idle_max_;

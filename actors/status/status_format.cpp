@@ -121,6 +121,7 @@ void add_log(Lines& lines, const LogStatus& log) {
     add_pending(lines, log.pending);
     lines.field("requests", std::to_string(log.requests) + ", bad " + std::to_string(log.bad_requests));
     lines.field("rounds", log.rounds);
+    lines.field("marked_ahead", log.marked_ahead);
     lines.field("recovered_here", log.recovered_here);
     lines.field("events", std::to_string(log.state_ordinal) + ", digest " + hexadecimal(log.state_digest));
 }

@@ -104,6 +104,8 @@ const std::vector<LogMetric>& log_metrics() {
          [](auto& log) { return log.pending.size(); }},
         {"requests_total", "counter", "Requests of the kernel.", [](auto& log) { return log.requests; }},
         {"bad_requests_total", "counter", "Requests that made no sense.", [](auto& log) { return log.bad_requests; }},
+        {"marked_ahead_total", "counter", "Regions marked ahead of a stream of writes.",
+         [](auto& log) { return log.marked_ahead; }},
         {"rounds_total", "counter", "Answers that waited for the cluster.", [](auto& log) { return log.rounds; }},
         {"regions_recovered_total", "counter", "Regions that this node has recovered.",
          [](auto& log) { return log.recovered_here; }},

@@ -1,5 +1,6 @@
 #include "tests/sim/application.hpp"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -50,6 +51,13 @@ Slot any_slot(MappedDevice& device) {
     return {region, kernel.random().below(device.data().slots_per_region())};
 }
 
+/// Of a stream that begins anew now and then.
+Slot next_slot(MappedDevice& device, const std::optional<Slot>& last) {
+    constexpr double stream_ends = 0.02;
+    if (!last || device.kernel().random().chance(stream_ends)) return any_slot(device);
+    return {(last->region + 1) % device.data().regions(), last->index};
+}
+
 }  // namespace
 
 Co<void> administrate(MappedDevice& device) {
@@ -71,6 +79,7 @@ Co<void> administrate(MappedDevice& device) {
 Co<void> write_now_and_then(MappedDevice& device) {
     Kernel& kernel = device.kernel();
     World& world = kernel.world();
+    std::optional<Slot> stream;
     while (true) {
         co_await kernel.sleep(kernel.random().around(world.profile.think));
         if (!device.usable() || !world.loaded()) continue;
@@ -81,7 +90,8 @@ Co<void> write_now_and_then(MappedDevice& device) {
             continue;
         }
         bio->kind = BioKind::write;
-        bio->slot = any_slot(device);
+        bio->slot = world.profile.sequential ? next_slot(device, stream) : any_slot(device);
+        if (world.profile.sequential) stream = bio->slot;
         const SlotLock lock(device.data(), bio->slot);
         if (!lock.held()) continue;
         bio->version = device.data().new_version();

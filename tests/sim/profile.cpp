@@ -118,6 +118,7 @@ Profile draw_profile(const Options& options) {
     profile.hot_regions = 1 + random.below(6);
     if (options.legacy) draw_legacy(profile, options);
     profile.preflush = profile.on(Fault::preflush_fails) ? 0.2 : 0.02;
+    profile.sequential = random.chance(0.25);
     return profile;
 }
 
@@ -127,6 +128,7 @@ std::string Profile::describe() const {
         text += std::to_string(m.regions) + " regions, " + std::to_string(m.slots) + " slots, " +
                 std::to_string(m.legs) + " legs, " + (m.disk_log ? "disk" : "core") + (m.nosync ? ", nosync" : "") +
                 (m.integrated_flush ? ", integrated_flush" : "") + "; ";
+    if (sequential) text += "writes from region to region; ";
     if (!legacy_nodes.empty()) text += "legacy:";
     for (const NodeId id : legacy_nodes)
         text += " " + std::to_string(id);

@@ -92,6 +92,8 @@ struct Profile {
     double hot = 0;
     std::uint64_t hot_regions = 1;
     double preflush = 0;
+    /// Do writers go from one region to the next?
+    bool sequential = false;
     /// Where the field's daemon is installed at first.
     std::set<NodeId> legacy_nodes;
 

@@ -45,7 +45,7 @@ constexpr std::array<Path, 27> paths{{
     {"gave legacy node", "path: state given to a legacy node", true},
 }};
 
-constexpr std::array<std::string_view, 25> other_paths{
+constexpr std::array<std::string_view, 26> other_paths{
     "path: request sent again after 15 s",
     "path: late answer",
     "path: reconnect",
@@ -71,6 +71,7 @@ constexpr std::array<std::string_view, 25> other_paths{
     "path: multicast accepted and lost",
     "path: message lost as its ring broke",
     "path: message lost with its sender",
+    "path: regions marked ahead of a stream of writes",
 };
 /// Beside legacy members.
 constexpr std::array<std::string_view, 2> legacy_paths{"path: legacy node updated", "path: updated node boots again"};

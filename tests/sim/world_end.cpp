@@ -48,7 +48,10 @@ void World::finish() {
     for (auto& n : nodes_)
         if (n->daemon)
             for (const RunningLog& log : n->daemon->logs())
-                if (log.core->state() != nullptr) mix_digest(log.core->state()->digest(), log.core->state()->ordinal());
+                if (log.core->state() != nullptr) {
+                    if (log.core->status().marked_ahead > 0) count("path: regions marked ahead of a stream of writes");
+                    mix_digest(log.core->state()->digest(), log.core->state()->ordinal());
+                }
     for (const Mirror& m : mirrors_)
         for (RegionNumber region = 0; region < m.profile.regions; ++region)
             for (std::uint64_t i = 0; i < m.profile.slots; ++i)

@@ -238,7 +238,7 @@ TEST_F(Group, joiner_sees_what_happens_while_its_state_is_on_the_way) {
     cluster->ask(3, R::ctr, ConstructorText{core_log, false});
     cluster->ask(3, R::resume);
     for (RegionNumber region = 0; region < 20; ++region) {
-        cluster->ask(2, R::flush, list({region}));
+        cluster->ask(2, R::flush, list({3 * region}));
         cluster->step(1);
         cluster->step(2);
         cluster->step(3);

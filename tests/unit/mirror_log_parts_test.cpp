@@ -60,18 +60,28 @@ TEST(HintTrackerTests, write_that_was_let_pass_may_have_waited_for_the_group) {
 
 TEST(WarmMarksTests, oldest_makes_room) {
     WarmMarks warm{2, 5s};
-    EXPECT_FALSE(warm.keep(1, 0s));
-    EXPECT_FALSE(warm.keep(2, 0s));
-    EXPECT_FALSE(warm.keep(1, 1s));
-    EXPECT_EQ(warm.keep(3, 2s), 2U);
+    EXPECT_FALSE(warm.keep(1, 0s, 0));
+    EXPECT_FALSE(warm.keep(2, 0s, 0));
+    EXPECT_FALSE(warm.keep(1, 1s, 0));
+    EXPECT_EQ(warm.keep(3, 2s, 0), 2U);
 }
 
 TEST(WarmMarksTests, idle_ones_go) {
     WarmMarks warm{10, 5s};
-    warm.keep(1, 0s);
-    warm.keep(2, 3s);
+    warm.keep(1, 0s, 0);
+    warm.keep(2, 3s, 0);
     EXPECT_EQ(warm.take_idle(5s, 10), std::vector<RegionNumber>{1});
     EXPECT_EQ(warm.next_idle(), 8s);
+}
+
+TEST(WarmMarksTests, region_keeps_what_its_mark_waits_for) {
+    WarmMarks warm{10, 5s};
+    warm.keep(1, 0s, 7);
+    EXPECT_EQ(warm.remove(1), 7U);
+    EXPECT_FALSE(warm.remove(1));
+    warm.keep(1, 0s, 7);
+    warm.forget_needs();
+    EXPECT_EQ(warm.remove(1), 0U);
 }
 
 TEST(OutboxTests, ops_are_numbered_without_gaps_and_sent_once) {

@@ -26,6 +26,7 @@ inline LogStatus log_example() {
     log.requests = 100;
     log.bad_requests = 1;
     log.rounds = 8;
+    log.marked_ahead = 16;
     log.region_map = "ccddrroooof";
     for (int i = 0; i < 8; ++i)
         log.round_time.add(std::chrono::microseconds(400));

@@ -34,6 +34,7 @@ LogStatus example() {
     log.requests = 100;
     log.bad_requests = 1;
     log.rounds = 8;
+    log.marked_ahead = 16;
     log.recovered_here = 3;
     log.state_ordinal = 90;
     log.state_digest = 0xabc;
@@ -78,6 +79,7 @@ TEST(StatusFormatTest, a_log_reads_as_it_is_documented) {
         "    FLUSH seq 17",
         "  requests          : 100, bad 1",
         "  rounds            : 8",
+        "  marked_ahead      : 16",
         "  recovered_here    : 3",
         "  events            : 90, digest 0xabc",
     };
