@@ -118,8 +118,9 @@ struct StateBegin {
 /// One compressed part of a state.
 struct StateChunk {
     std::uint64_t transfer = 0;
+    /// The first of its pieces (state_piece_size); its size says how many there are.
     std::uint32_t index = 0;
-    /// Number of chunks of this transfer.
+    /// Pieces of the whole state.
     std::uint32_t count = 0;
     std::vector<std::byte> compressed;
 

@@ -200,8 +200,17 @@ class LogState {
     /// The whole state as bytes, and back. A state that does not fit the region count gives false.
     std::vector<std::byte> save() const;
     bool load(std::span<const std::byte> bytes);
+    /// From now on read_frozen() gives the bytes of save() as of this moment, whatever is applied meanwhile, until
+    /// thaw(). Costs as little as what is no map is large.
+    void freeze();
+    void thaw();
+    std::uint64_t frozen_size() const;
+    /// Invariant: frozen, and `out` ends within frozen_size().
+    void read_frozen(std::uint64_t from, std::span<std::byte> out) const;
 
   private:
+    std::vector<std::byte> save_head() const;
+    void load_maps(std::span<const std::byte> bytes);
     void apply_one(const Member& member, std::uint64_t seq, const Op& op, StateChanges& changes);
     void apply_to_regions(const Member& member, std::uint64_t seq, const Op& op, StateChanges& changes);
     void mark(const Member& member, std::uint64_t seq, RegionNumber region, StateChanges& changes);
@@ -309,6 +318,8 @@ class LogState {
     std::uint64_t digest_ = 0;
     std::set<std::uint64_t> changed_blocks_;
     std::set<std::uint64_t> changed_lines_;
+    /// save_head() as of freeze().
+    std::vector<std::byte> frozen_head_;
 };
 
 }  // namespace cmirror::mirror_log

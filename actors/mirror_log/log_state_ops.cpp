@@ -291,10 +291,10 @@ void LogState::end_owner(Owner owner) {
 // member's checkpoint names no owners of marks.
 void LogState::clean_what_nobody_clears() {
     if (mixed() || !marks_.everything().empty()) return;
-    for (std::uint64_t word = 0; word * 32 < region_count(); ++word) {
-        std::uint32_t left = sync_.word32(word) & ~clean_.word32(word);
-        for (; left != 0; left &= left - 1) {
-            const RegionNumber region = word * 32 + static_cast<unsigned>(std::countr_zero(left));
+    const std::span<const std::uint64_t> sync = sync_.raw();
+    for (std::uint64_t word = 0; word < sync.size(); ++word) {
+        for (std::uint64_t left = sync[word] & ~clean_.raw()[word]; left != 0; left &= left - 1) {
+            const RegionNumber region = word * 64 + static_cast<unsigned>(std::countr_zero(left));
             if (!marks_.marked(region)) set_clean(region, true);
         }
     }

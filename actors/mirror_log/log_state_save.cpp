@@ -1,16 +1,104 @@
-// The whole state as bytes: what a joiner gets.
+// The whole state as bytes: what a joiner gets. Behind everything else come the maps: sync bits, then what differs from
+// them in the clean bits and in those of regions that have been in sync, which compresses to nearly nothing.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
 #include "actors/mirror_log/log_state.hpp"
 #include "actors/mirror_log/state_bytes.hpp"
+#include "messages/invariant.hpp"
 
 namespace cmirror::mirror_log {
 
 namespace {
 
-constexpr std::uint64_t format = 6;
+constexpr std::uint64_t format = 7;
+static_assert(std::endian::native == std::endian::little, "words are copied as they are");
+
+/// Words of the maps that are read at a time.
+constexpr std::size_t batch_words = 1024;
 
 }  // namespace
 
 std::vector<std::byte> LogState::save() const {
+    std::vector<std::byte> bytes = save_head();
+    const std::span<const std::uint64_t> sync = sync_.raw();
+    std::vector<std::uint64_t> words(sync.begin(), sync.end());
+    for (const RegionMap* map : {&clean_, &reached_})
+        for (std::size_t i = 0; i < sync.size(); ++i)
+            words.push_back(map->raw()[i] ^ sync[i]);
+    const auto maps = std::as_bytes(std::span(words));
+    bytes.insert(bytes.end(), maps.begin(), maps.end());
+    return bytes;
+}
+
+void LogState::freeze() {
+    frozen_head_ = save_head();
+    for (RegionMap* map : {&sync_, &clean_, &reached_})
+        map->freeze();
+}
+
+void LogState::thaw() {
+    frozen_head_.clear();
+    for (RegionMap* map : {&sync_, &clean_, &reached_})
+        map->thaw();
+}
+
+std::uint64_t LogState::frozen_size() const {
+    return frozen_head_.size() + 3 * sync_.raw().size_bytes();
+}
+
+void LogState::read_frozen(std::uint64_t from, std::span<std::byte> out) const {
+    CMIRROR_INVARIANT(!frozen_head_.empty() && from + out.size() <= frozen_size());
+    if (from < frozen_head_.size()) {
+        const std::size_t count = std::min<std::size_t>(out.size(), frozen_head_.size() - from);
+        std::memcpy(out.data(), &frozen_head_[from], count);
+        out = out.subspan(count);
+        from += count;
+    }
+    const std::uint64_t map_bytes = sync_.raw().size_bytes();
+    std::array<std::uint64_t, batch_words> words{};
+    std::array<std::uint64_t, batch_words> sync{};
+    while (!out.empty()) {
+        const std::uint64_t at = from - frozen_head_.size();
+        const std::uint64_t in_map = at % map_bytes;
+        const std::uint64_t first = in_map / 8;
+        const std::size_t count = std::min<std::size_t>(batch_words, sync_.raw().size() - first);
+        sync_.copy_frozen(first, std::span(sync).first(count));
+        words = sync;
+        if (at >= map_bytes) {
+            const RegionMap& map = at < 2 * map_bytes ? clean_ : reached_;
+            map.copy_frozen(first, std::span(words).first(count));
+            for (std::size_t i = 0; i < count; ++i)
+                words.at(i) ^= sync.at(i);
+        }
+        // A piece may begin and end inside a word.
+        const std::size_t skipped = in_map % 8;
+        const std::size_t size = std::min(out.size(), count * 8 - skipped);
+        std::memcpy(out.data(), std::as_bytes(std::span(words)).data() + skipped, size);
+        out = out.subspan(size);
+        from += size;
+    }
+}
+
+void LogState::load_maps(std::span<const std::byte> bytes) {
+    const std::size_t size = sync_.raw().size_bytes();
+    std::vector<std::uint64_t> sync(sync_.raw().size());
+    std::vector<std::uint64_t> other(sync.size());
+    std::memcpy(sync.data(), bytes.data(), size);
+    sync_.assign_raw(sync);
+    for (RegionMap* map : {&clean_, &reached_}) {
+        bytes = bytes.subspan(size);
+        std::memcpy(other.data(), bytes.data(), size);
+        for (std::size_t i = 0; i < sync.size(); ++i)
+            other[i] ^= sync[i];
+        map->assign_raw(other);
+    }
+}
+
+/// All but the maps.
+std::vector<std::byte> LogState::save_head() const {
     StateWriter out;
     out.number(format);
     out.number(region_count());
@@ -18,8 +106,6 @@ std::vector<std::byte> LogState::save() const {
     out.number(ordinal_);
     out.number(digest_);
     out.number(ever_full_ ? 1 : 0);
-    for (const RegionMap* map : {&sync_, &clean_, &reached_})
-        out.map(*map);
     out.number(members_.size());
     for (const Member& m : members_) {
         out.member(m.id);
@@ -189,14 +275,15 @@ void LogState::load_owners(In& in) {
 }
 
 bool LogState::load(std::span<const std::byte> bytes) {
-    StateReader in(bytes, region_count());
+    const std::size_t maps_size = 3 * sync_.raw().size_bytes();
+    if (bytes.size() < maps_size) return false;
+    load_maps(bytes.last(maps_size));
+    StateReader in(bytes.first(bytes.size() - maps_size), region_count());
     if (in.number() != format || in.number() != region_count()) return false;
     lineage_ = in.number();
     ordinal_ = in.number();
     digest_ = in.number();
     ever_full_ = in.number() != 0;
-    for (RegionMap* map : {&sync_, &clean_, &reached_})
-        in.map(*map);
     load_owners(in);
     for (std::uint64_t n = in.count(32); n > 0 && in.good(); --n) {
         Run run;

@@ -34,6 +34,7 @@
 #include "actors/mirror_log/life_cycle.hpp"
 #include "actors/mirror_log/log_config.hpp"
 #include "actors/mirror_log/log_state.hpp"
+#include "actors/mirror_log/merging.hpp"
 #include "actors/mirror_log/outbox.hpp"
 #include "actors/mirror_log/progress_meter.hpp"
 #include "actors/mirror_log/recovery_work.hpp"
@@ -180,6 +181,7 @@ class MirrorLogCore {
     void serve_joiners(Instant now, Effects& effects);
     void begin_state(Instant now, Effects& effects);
     void send_state_again(Instant now, Effects& effects);
+    void stop_sending();
     void server_changed(Effects& effects);
     void start_merge(const Membership& membership, Effects& effects);
     void remember_standing(MemberId gone);
@@ -322,14 +324,6 @@ class MirrorLogCore {
     std::optional<std::uint64_t> quorate_ring_;
     std::set<NodeId> strangers_, daemonless_;
     std::map<NodeId, Instant> ring_lost_;
-    struct Merging {
-        std::set<MemberId> own_side;
-        std::map<MemberId, Standing> standings;
-        std::set<MemberId> expected;
-        /// Of those that have spoken and left since.
-        std::optional<std::pair<MemberId, Standing>> best_gone;
-        bool best_gone_is_own = false;
-    };
     std::optional<Merging> merging_;
     /// Members that were there before us and may have the state.
     std::set<MemberId> older_;

@@ -152,21 +152,21 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
     } else if (const auto* begin = std::get_if<StateBegin>(&delivery.message)) {
         if (sender == self_ && sender_ && sender_->transfer() == begin->transfer && !sender_->started()) {
             sender_heard_ = now;
-            sender_.emplace(begin->transfer, state_->save());
-            sender_->start(effects);
+            state_->freeze();
+            sender_->start(*state_, effects);
             for (const Member& m : state_->members())
                 if (!m.valid) served_.insert(m.id);
         } else if (sender != self_) {
             // It was the server when it said so: joiners wait for its state now, not for ours.
-            sender_.reset();
+            stop_sending();
             served_.clear();
         }
     } else if (const auto* chunk = std::get_if<StateChunk>(&delivery.message)) {
         if (sender == self_ && sender_) {
             sender_heard_ = now;
-            sender_->delivered(*chunk, effects);
+            sender_->delivered(*chunk, *state_, effects);
         }
-        if (sender_ && sender_->done()) sender_.reset();
+        if (sender_ && sender_->done()) stop_sending();
     } else if (const auto* frame = std::get_if<LegacyFrame>(&delivery.message)) {
         state_->legacy_frame(sender, *frame, changes);
         if (valid_ && state_->member(sender) != nullptr) heard_legacy(sender, *frame, effects);

@@ -185,7 +185,7 @@ void MirrorLogCore::lose_state(Instant, Effects&) {
 void MirrorLogCore::serve_joiners(Instant now, Effects& effects) {
     // Without quorum it is not known whether this state will count.
     if (!is_server() || lost_quorum_) {
-        sender_.reset();
+        stop_sending();
         return;
     }
     if (sender_) return;
@@ -196,9 +196,15 @@ void MirrorLogCore::serve_joiners(Instant now, Effects& effects) {
 }
 
 void MirrorLogCore::begin_state(Instant now, Effects& effects) {
-    sender_.emplace(random(), std::vector<std::byte>(1));
+    stop_sending();
+    sender_.emplace(random());
     sender_heard_ = now;
     effects.emplace_back(SendEffect{StateBegin{sender_->transfer()}});
+}
+
+void MirrorLogCore::stop_sending() {
+    sender_.reset();
+    if (state_) state_->thaw();
 }
 
 /// corosync may have lost something. A point in the order has one name: a joiner could take a later word of it for
@@ -206,7 +212,7 @@ void MirrorLogCore::begin_state(Instant now, Effects& effects) {
 void MirrorLogCore::send_state_again(Instant now, Effects& effects) {
     if (!sender_->started()) return begin_state(now, effects);
     sender_heard_ = now;
-    sender_->send_again(effects);
+    sender_->send_again(*state_, effects);
 }
 
 }  // namespace cmirror::mirror_log

@@ -94,7 +94,7 @@ void MirrorLogCore::reset_membership() {
     group_.clear();
     backlog_.clear();
     receiver_.reset();
-    sender_.reset();
+    stop_sending();
     recovery_.rejoin();
     asked_ = false;
     to_confirm_.clear();

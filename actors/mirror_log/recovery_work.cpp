@@ -8,16 +8,30 @@ bool RecoveryWork::startable(RegionNumber region) const {
     return current_ != region && !finished_.contains(region);
 }
 
+template <class Visit>
+void RecoveryWork::each_startable(const GrantTable& grants, Owner owner, Visit visit) const {
+    for (const auto& [first, run] : grants.runs()) {
+        if (run.owner != owner) continue;
+        auto finished = finished_.lower_bound(first);
+        for (RegionNumber region = first; region < run.end(); ++region) {
+            if (finished != finished_.end() && finished->first == region)
+                ++finished;
+            else if (current_ != region && !visit(region))
+                return;
+        }
+    }
+}
+
 std::optional<RegionNumber> RecoveryWork::upcoming(const GrantTable& grants, Owner owner) const {
     if (current_) return current_;
     for (const RegionNumber region : preferred_)
         if (grants.granted_to(region) == owner && startable(region)) return region;
-    for (const auto& [first, run] : grants.runs()) {
-        if (run.owner != owner) continue;
-        for (RegionNumber region = first; region < run.end(); ++region)
-            if (startable(region)) return region;
-    }
-    return std::nullopt;
+    std::optional<RegionNumber> lowest;
+    each_startable(grants, owner, [&lowest](RegionNumber region) {
+        lowest = region;
+        return false;
+    });
+    return lowest;
 }
 
 std::optional<RegionNumber> RecoveryWork::next(const GrantTable& grants, Owner owner, Instant now) {
@@ -30,11 +44,10 @@ std::optional<RegionNumber> RecoveryWork::next(const GrantTable& grants, Owner o
 
 std::uint64_t RecoveryWork::left(const GrantTable& grants, Owner owner) const {
     std::uint64_t count = 0;
-    for (const auto& [first, run] : grants.runs()) {
-        if (run.owner != owner) continue;
-        for (RegionNumber region = first; region < run.end(); ++region)
-            count += startable(region) ? 1U : 0U;
-    }
+    each_startable(grants, owner, [&count](RegionNumber) {
+        ++count;
+        return true;
+    });
     return count;
 }
 

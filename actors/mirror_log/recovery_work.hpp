@@ -53,6 +53,9 @@ class RecoveryWork {
     std::uint64_t run_length() const { return run_length_; }
 
   private:
+    /// Regions that could be given next, lowest first, as long as `visit` says so.
+    template <class Visit>
+    void each_startable(const GrantTable& grants, Owner owner, Visit visit) const;
     bool startable(RegionNumber region) const;
 
     std::optional<RegionNumber> current_;

@@ -14,6 +14,16 @@ constexpr std::uint64_t bit_of(std::uint64_t index) {
     return std::uint64_t{1} << (index % 64);
 }
 
+/// As std::popcount, which is a call on processors of any age; this one the compiler runs on several words at a time.
+constexpr std::uint64_t bits_of(std::uint64_t word) {
+    word -= (word >> 1U) & 0x5555555555555555U;
+    word = (word & 0x3333333333333333U) + ((word >> 2U) & 0x3333333333333333U);
+    word = (word + (word >> 4U)) & 0x0F0F0F0F0F0F0F0FU;
+    word += word >> 8U;
+    word += word >> 16U;
+    return (word + (word >> 32U)) & 0x7FU;
+}
+
 }  // namespace
 
 RegionMap::RegionMap(std::uint64_t size, bool value) : size_(size) {
@@ -27,7 +37,26 @@ RegionMap::RegionMap(std::uint64_t size, bool value) : size_(size) {
     fill(value);
 }
 
+void RegionMap::keep_word(std::uint64_t index) {
+    if (changed_) changed_->try_emplace(index, levels_.front()[index]);
+}
+
+void RegionMap::keep_all_words() {
+    for (std::uint64_t index = 0; changed_ && index < levels_.front().size(); ++index)
+        keep_word(index);
+}
+
+void RegionMap::copy_frozen(std::uint64_t from, std::span<std::uint64_t> out) const {
+    const auto& words = levels_.front();
+    CMIRROR_INVARIANT(changed_.has_value() && from <= words.size() && out.size() <= words.size() - from);
+    std::copy_n(words.begin() + static_cast<std::ptrdiff_t>(from), out.size(), out.begin());
+    const auto end = changed_->lower_bound(from + out.size());
+    for (auto before = changed_->lower_bound(from); before != end; ++before)
+        out[before->first - from] = before->second;
+}
+
 void RegionMap::fill(bool value) {
+    keep_all_words();
     std::fill(levels_.front().begin(), levels_.front().end(), value ? full : 0);
     rebuild();
 }
@@ -39,7 +68,7 @@ void RegionMap::rebuild() {
     if (padding > 0) bits.back() |= full << (64 - padding);
     std::uint64_t set_bits = 0;
     for (const std::uint64_t word : bits)
-        set_bits += static_cast<std::uint64_t>(std::popcount(word));
+        set_bits += bits_of(word);
     count_ = set_bits - padding;
     for (std::size_t k = 1; k < levels_.size(); ++k) {
         const auto& below = levels_[k - 1];
@@ -57,6 +86,7 @@ bool RegionMap::test(RegionNumber region) const {
 
 bool RegionMap::set(RegionNumber region) {
     if (test(region)) return false;
+    keep_word(region / 64);
     ++count_;
     std::uint64_t index = region;
     for (auto& level : levels_) {
@@ -70,6 +100,7 @@ bool RegionMap::set(RegionNumber region) {
 
 bool RegionMap::reset(RegionNumber region) {
     if (!test(region)) return false;
+    keep_word(region / 64);
     --count_;
     std::uint64_t index = region;
     for (auto& level : levels_) {
@@ -111,6 +142,7 @@ std::uint32_t RegionMap::word32(std::uint64_t index) const {
 }
 
 void RegionMap::assign_words32(std::span<const std::uint32_t> words) {
+    keep_all_words();
     auto& bits = levels_.front();
     std::fill(bits.begin(), bits.end(), 0);
     const std::size_t count = std::min(words.size(), bits.size() * 2);
@@ -121,6 +153,7 @@ void RegionMap::assign_words32(std::span<const std::uint32_t> words) {
 
 void RegionMap::assign_raw(std::span<const std::uint64_t> raw) {
     CMIRROR_INVARIANT(raw.size() == levels_.front().size());
+    keep_all_words();
     std::copy(raw.begin(), raw.end(), levels_.front().begin());
     rebuild();
 }

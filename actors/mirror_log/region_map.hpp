@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -44,13 +46,24 @@ class RegionMap {
     /// Replaces all bits; `raw` has as many words as raw(). Cost grows with size().
     void assign_raw(std::span<const std::uint64_t> raw);
 
+    /// From now on copy_frozen() gives the words of raw() as of this moment, until thaw(). Costs memory for the words
+    /// that change meanwhile alone.
+    void freeze() { changed_.emplace(); }
+    void thaw() { changed_.reset(); }
+    /// Words from..from + out.size() - 1 of raw(). Invariant: frozen, and there are so many.
+    void copy_frozen(std::uint64_t from, std::span<std::uint64_t> out) const;
+
   private:
     void rebuild();
+    void keep_word(std::uint64_t index);
+    void keep_all_words();
 
     std::uint64_t size_;
     std::uint64_t count_ = 0;
     /// Level 0: the bits. Bit i of level k+1: word i of level k has no clear bit.
     std::vector<std::vector<std::uint64_t>> levels_;
+    /// While frozen: words that have changed since, as they were.
+    std::optional<std::map<std::uint64_t, std::uint64_t>> changed_;
 };
 
 }  // namespace cmirror::mirror_log

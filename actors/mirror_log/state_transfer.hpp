@@ -7,38 +7,46 @@
 #include <vector>
 
 #include "actors/mirror_log/effects.hpp"
+#include "actors/mirror_log/log_state.hpp"
 #include "messages/cluster_message.hpp"
 
 namespace cmirror::mirror_log {
 
-/// Sends one saved state; the next chunks go out when the last ones were delivered back, so that other traffic of the
+/// Bytes of a state are counted in pieces; what does not compress still fits a frame. A chunk carries several pieces
+/// that compress well; as many as its bytes tell.
+inline constexpr std::size_t state_piece_size = 32 * 1024;
+inline constexpr std::size_t state_pieces_max = 8;
+
+/// Sends one frozen state; the next chunks go out when the last ones were delivered back, so that other traffic of the
 /// group passes in between.
 class StateSender {
   public:
-    /// Uncompressed bytes of a chunk: what does not compress still fits a frame.
-    static constexpr std::size_t piece_size = 32 * 1024;
     static constexpr std::size_t chunks_ahead = 4;
 
-    StateSender(std::uint64_t transfer, std::vector<std::byte> state);
+    explicit StateSender(std::uint64_t transfer) : transfer_(transfer) {}
 
-    /// Sends the first chunks.
-    void start(Effects& effects);
+    /// Sends the first chunks. Here and below `state` is the one that was frozen for this transfer.
+    void start(const LogState& state, Effects& effects);
     /// One of the chunks came back. One that overtook another tells that the other is lost.
-    void delivered(const StateChunk& chunk, Effects& effects);
+    void delivered(const StateChunk& chunk, const LogState& state, Effects& effects);
     /// Without news: what was not delivered back is sent again.
-    void send_again(Effects& effects);
-    bool started() const { return sent_ > 0; }
-    bool done() const { return delivered_ == count_; }
+    void send_again(const LogState& state, Effects& effects);
+    bool started() const { return count_ > 0; }
+    bool done() const { return started() && delivered_ == count_; }
     std::uint64_t transfer() const { return transfer_; }
 
   private:
-    void send_next(Effects& effects);
+    void fill_window(const LogState& state, Effects& effects);
+    void send_next(const LogState& state, Effects& effects);
 
     std::uint64_t transfer_;
-    std::vector<std::byte> state_;
-    std::uint32_t count_;
-    std::uint32_t sent_ = 0;
-    std::uint32_t delivered_ = 0;
+    /// In pieces: of the whole state, sent, delivered.
+    std::uint32_t count_ = 0, sent_ = 0, delivered_ = 0;
+    /// Chunks that were sent and not delivered yet.
+    std::size_t in_flight_ = 0;
+    /// Pieces of the next chunk.
+    std::size_t pieces_ = 1;
+    std::vector<std::byte> bytes_;
 };
 
 /// Puts a state together again.

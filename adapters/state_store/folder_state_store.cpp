@@ -1,6 +1,7 @@
 #include "adapters/state_store/folder_state_store.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,27 +24,57 @@ std::string name_of(Luid luid) {
     return text.data();
 }
 
+/// Mapped, so that what a request changes costs a copy and no call. Large patches are written: what is not touched of the
+/// mapping takes no memory of the daemon's.
 class FolderStateFile final : public StateFile {
   public:
-    explicit FolderStateFile(UniqueFd file) : file_(std::move(file)) {}
+    FolderStateFile(UniqueFd file, std::span<std::byte> memory) : file_(std::move(file)), memory_(memory) {}
+    FolderStateFile(const FolderStateFile&) = delete;
+    FolderStateFile& operator=(const FolderStateFile&) = delete;
+    ~FolderStateFile() override { ::munmap(memory_.data(), memory_.size()); }
 
     Result<void, std::string> write(std::span<const StatePatch> patches) override {
         for (const StatePatch& patch : patches) {
-            std::size_t done = 0;
-            while (done < patch.bytes.size()) {
-                const ssize_t size = ::pwrite(file_.get(), patch.bytes.data() + done, patch.bytes.size() - done,
-                                              static_cast<off_t>(patch.offset + done));
-                if (size < 0 && errno == EINTR) continue;
-                if (size <= 0) return failure("cannot write it");
-                done += static_cast<std::size_t>(size);
-            }
+            const bool fits = patch.offset <= memory_.size() && patch.bytes.size() <= memory_.size() - patch.offset;
+            if (!fits) return Failure<std::string>("cannot write behind its end");
+            if (patch.bytes.size() <= small_patch)
+                std::memcpy(&memory_[patch.offset], patch.bytes.data(), patch.bytes.size());
+            else if (auto written = write_large(patch); !written)
+                return written;
         }
         return {};
     }
 
   private:
+    static constexpr std::size_t small_patch = 4096;
+
+    Result<void, std::string> write_large(const StatePatch& patch) {
+        std::size_t done = 0;
+        while (done < patch.bytes.size()) {
+            const ssize_t size = ::pwrite(file_.get(), patch.bytes.data() + done, patch.bytes.size() - done,
+                                          static_cast<off_t>(patch.offset + done));
+            if (size < 0 && errno == EINTR) continue;
+            if (size <= 0) return failure("cannot write it");
+            done += static_cast<std::size_t>(size);
+        }
+        return {};
+    }
+
     UniqueFd file_;
+    std::span<std::byte> memory_;
 };
+
+Result<std::unique_ptr<FolderStateFile>, std::string> map_file(UniqueFd file, std::uint64_t size,
+                                                               const std::string& name) {
+    // A page that the file system has no room for must not be missed later, when it is written to.
+    if (const int code = ::posix_fallocate(file.get(), 0, static_cast<off_t>(size)); code != 0) {
+        errno = code;
+        return failure("cannot make " + name + " large enough");
+    }
+    void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+    if (memory == MAP_FAILED) return failure("cannot map " + name);
+    return std::make_unique<FolderStateFile>(std::move(file), std::span(static_cast<std::byte*>(memory), size));
+}
 
 }  // namespace
 
@@ -67,13 +98,12 @@ Result<std::unique_ptr<StateFile>, std::string> FolderStateStore::begin(Luid lui
     UniqueFd file{::openat(folder_.get(), unfinished.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                            S_IRUSR | S_IWUSR)};
     if (!file.is_open()) return failure("cannot make " + unfinished);
-    if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0)
-        return failure("cannot make " + unfinished + " large enough");
-    auto made = std::make_unique<FolderStateFile>(std::move(file));
-    if (auto written = made->write(patches); !written) return Failure<std::string>(written.error());
+    auto made = map_file(std::move(file), size, unfinished);
+    if (!made) return Failure<std::string>(made.error());
+    if (auto written = (*made)->write(patches); !written) return Failure<std::string>(written.error());
     if (::renameat(folder_.get(), unfinished.c_str(), folder_.get(), name.c_str()) != 0)
         return failure("cannot rename " + unfinished);
-    return made;
+    return std::move(*made);
 }
 
 std::optional<std::vector<std::byte>> FolderStateStore::read(Luid luid) {

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,20 @@
 #include "messages/wire_kernel.hpp"
 
 namespace cmirror::bench {
+
+/// Sends every datagram back to where it came from.
+[[noreturn]] inline void serve_echo(int socket) {
+    std::array<std::byte, kernel_frame_size_max> buffer;
+    pollfd entry{socket, POLLIN, 0};
+    for (;;) {
+        if (::poll(&entry, 1, -1) < 1) continue;
+        sockaddr_un sender{};
+        socklen_t length = sizeof sender;
+        auto* address = reinterpret_cast<sockaddr*>(&sender);
+        const ssize_t size = ::recvfrom(socket, buffer.data(), buffer.size(), MSG_DONTWAIT, address, &length);
+        if (size > 0) (void)::sendto(socket, buffer.data(), static_cast<std::size_t>(size), 0, address, length);
+    }
+}
 
 /// Answers every datagram with `reply` until its other end is closed.
 [[noreturn]] inline void serve_bare(int socket, const std::vector<std::byte>& reply) {

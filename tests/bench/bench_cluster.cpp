@@ -13,13 +13,8 @@
 namespace cmirror::bench {
 namespace {
 
-constexpr auto patience = std::chrono::seconds{60};
-constexpr std::size_t bare_round_bytes = 200;
-
-[[noreturn]] void give_up(const std::string& what) {
-    std::fprintf(stderr, "cluster_bench: %s\n", what.c_str());
-    std::exit(EXIT_FAILURE);
-}
+constexpr int node_core = 0;
+constexpr int network_core = 1;
 
 sockaddr_un address_of(const std::string& path) {
     sockaddr_un address{};
@@ -29,27 +24,13 @@ sockaddr_un address_of(const std::string& path) {
     return address;
 }
 
-struct Deliveries final : GroupEvents {
-    std::uint64_t messages = 0;
-    std::size_t members = 0;
-
-    void delivered(MemberId, std::span<const std::byte>) override { ++messages; }
-    void changed(Membership membership) override { members = membership.members.size(); }
-};
-
-void dispatch(GroupConnection& group, Deliveries& deliveries) {
-    pollfd entry{group.descriptor(), POLLIN, 0};
-    if (::poll(&entry, 1, static_cast<int>(std::chrono::milliseconds{patience}.count())) < 1)
-        give_up("corosync delivers nothing");
-    bool more = true;
-    while (more)
-        if (group.dispatch(deliveries, 64, more) != ClusterCall::done) give_up("corosync is gone");
-}
-
-void pin_threads(pid_t process, const cpu_set_t& cores) {
+/// What the process starts later is pinned as well.
+void pin_threads(pid_t process, int core) {
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    CPU_SET(core, &cores);
     std::error_code ignored;
-    for (const auto& entry :
-         std::filesystem::directory_iterator{"/proc/" + std::to_string(process) + "/task", ignored})
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/" + std::to_string(process) + "/task", ignored})
         (void)::sched_setaffinity(std::stoi(entry.path().filename().string()), sizeof cores, &cores);
 }
 
@@ -60,35 +41,46 @@ BenchCluster::BenchCluster() : corosync_(node_count) {
     CMIRROR_INVARIANT(::mkdtemp(pattern.data()) != nullptr);
     folder_ = pattern;
     corosync_.start_all();
-    std::vector<std::byte> reply(kernel_frame_size_max);
-    reply.resize(pack_kernel_reply({7, RequestType::in_sync, 1, 0, std::uint64_t{1}}, reply));
-    bare_ = start_server([&](UniqueFd socket) { serve_bare(socket.get(), reply); });
+    start_bare();
+    place();
     for (NodeId id = 1; id <= node_count; ++id)
         start(id);
-    Deliveries deliveries;
-    for (auto& [id, node] : nodes_) {
-        while (deliveries.members < node_count)
-            dispatch(*node.group, deliveries);
-        deliveries.members = 0;
-    }
+    await_groups();
 }
 
 BenchCluster::~BenchCluster() {
-    bare_.end();
-    for (auto& [id, node] : nodes_) {
-        ::kill(node.daemon, SIGKILL);
-        ::waitpid(node.daemon, nullptr, 0);
+    for (Node* node : {&nodes_.at(1), &nodes_.at(2), &nodes_.at(3), &bare_}) {
+        ::kill(node->daemon, SIGKILL);
+        ::waitpid(node->daemon, nullptr, 0);
     }
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
 }
 
+UniqueFd BenchCluster::socket_at(const std::string& path) {
+    UniqueFd socket{::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    const sockaddr_un own = address_of(path);
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) give_up("bind");
+    return socket;
+}
+
+void BenchCluster::open_socket(Node& node, NodeId id) const {
+    node.address = folder_ + "/kernel" + std::to_string(id);
+    node.socket = socket_at(node.address + ".stand-in");
+}
+
+void BenchCluster::start_bare() {
+    open_socket(bare_, bare_loop);
+    const UniqueFd theirs = socket_at(bare_.address);
+    bare_.daemon = ::fork();
+    if (bare_.daemon > 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    serve_echo(theirs.get());
+}
+
 void BenchCluster::start(NodeId id) {
     Node& node = nodes_[id];
-    node.address = folder_ + "/kernel" + std::to_string(id);
-    node.socket = UniqueFd{::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-    const sockaddr_un own = address_of(node.address + ".stand-in");
-    if (::bind(node.socket.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) give_up("bind");
+    open_socket(node, id);
     std::array<int, 2> ends{};
     CMIRROR_INVARIANT(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
     const UniqueFd writing{ends[1]};
@@ -104,23 +96,24 @@ void BenchCluster::start(NodeId id) {
         if (size > 0) said.append(text.data(), static_cast<std::size_t>(size));
         if (Clock::now() > end) give_up("a daemon does not start: " + said);
     }
-    corosync_.enter(id);
-    auto opened = CorosyncProvider{}.open_group();
-    if (!opened) give_up(opened.error());
-    node.group = std::move(*opened);
-    ClusterCall joined = ClusterCall::try_again;
-    while (joined == ClusterCall::try_again && Clock::now() < end)
-        joined = node.group->join(*Uuid::from_text("bare-rounds"));
-    if (joined != ClusterCall::done) give_up("cannot join a group of corosync");
+    node.group = join_group(id, "bare-rounds");
 }
 
-Log BenchCluster::create(NodeId node, const std::string& name, std::uint64_t regions, const std::string& log) {
+Log BenchCluster::start_create(NodeId node, const std::string& name, std::uint64_t regions, const std::string& log,
+                               std::function<void()> done) {
     const Log created{node, *Uuid::from_text("LVM-" + name), next_luid_};
     next_luid_ += 0x1000;
     const std::string text = std::to_string(regions * 1024) + " " + log;
-    if (call(created, RequestType::ctr, ConstructorText{text, false}).error != 0 ||
-        call(created, RequestType::resume).error != 0)
-        give_up("the log " + name + " is refused");
+    ask(created, RequestType::ctr, ConstructorText{text, false}, [this, created, done](const Answer&) {
+        ask(created, RequestType::resume, {}, [done](const Answer&) { done(); });
+    });
+    return created;
+}
+
+Log BenchCluster::create(NodeId node, const std::string& name, std::uint64_t regions, const std::string& log) {
+    bool resumed = false;
+    const Log created = start_create(node, name, regions, log, [&resumed] { resumed = true; });
+    until([&resumed] { return resumed; });
     return created;
 }
 
@@ -136,7 +129,7 @@ void BenchCluster::destroy(const Log& log) {
 }
 
 void BenchCluster::ask(const Log& log, RequestType type, RequestPayload payload, Done done) {
-    Node& node = nodes_.at(log.node);
+    const Node& node = node_of(log.node);
     const std::uint32_t seq = next_seq_++;
     std::array<std::byte, kernel_frame_size_max> frame;
     const auto size = pack_kernel_request({seq, type, 2, log.luid, log.uuid, std::move(payload)}, frame);
@@ -147,7 +140,7 @@ void BenchCluster::ask(const Log& log, RequestType type, RequestPayload payload,
         give_up("a daemon takes no request");
 }
 
-void BenchCluster::receive(Node& node) {
+void BenchCluster::receive(const Node& node) {
     std::array<std::byte, 8192> frame;
     const auto size = ::recv(node.socket.get(), frame.data(), frame.size(), MSG_DONTWAIT);
     if (size < 0) return;
@@ -171,11 +164,11 @@ void BenchCluster::drain_output() {
         }
 }
 
-void BenchCluster::poll_once() {
+void BenchCluster::poll_once(int wait_ms) {
     std::array<pollfd, node_count> entries{};
     for (auto& [id, node] : nodes_)
         entries.at(id - 1) = {node.socket.get(), POLLIN, 0};
-    if (::poll(entries.data(), entries.size(), 100) == 0) return drain_output();
+    if (::poll(entries.data(), entries.size(), wait_ms) == 0) return drain_output();
     for (auto& [id, node] : nodes_)
         if (entries.at(id - 1).revents != 0) receive(node);
 }
@@ -191,7 +184,7 @@ void BenchCluster::until(const std::function<bool()>& so) {
 Answer BenchCluster::call(const Log& log, RequestType type, RequestPayload payload) {
     std::optional<Answer> answer;
     ask(log, type, std::move(payload), [&answer](const Answer& given) { answer = given; });
-    Node& node = nodes_.at(log.node);
+    const Node& node = node_of(log.node);
     const auto end = Clock::now() + patience;
     while (!answer) {
         pollfd entry{node.socket.get(), POLLIN, 0};
@@ -207,58 +200,12 @@ RegionList BenchCluster::list(RegionNumber region) {
     return regions;
 }
 
-void BenchCluster::rounds(NodeId id, int count, Times& times) {
-    drain_output();
-    GroupConnection& group = *nodes_.at(id).group;
-    const std::array<std::byte, bare_round_bytes> frame{};
-    Deliveries deliveries;
-    for (int i = 0; i < count; ++i) {
-        // What other nodes' rounds have left.
-        deliveries.messages = 0;
-        const auto begin = Clock::now();
-        ClusterCall said = ClusterCall::try_again;
-        while (said == ClusterCall::try_again)
-            said = group.multicast(frame);
-        if (said != ClusterCall::done) give_up("corosync takes no message");
-        while (deliveries.messages == 0)
-            dispatch(group, deliveries);
-        times.add(Clock::now() - begin);
-    }
-    // Everyone else's copies.
-    for (auto& [other, node] : nodes_) {
-        if (other == id) continue;
-        deliveries.messages = 0;
-        while (deliveries.messages < static_cast<std::uint64_t>(count))
-            dispatch(*node.group, deliveries);
-    }
-}
-
-void BenchCluster::bare(int count, Times& times) {
-    const std::array<std::byte, 64> request{};
-    std::array<std::byte, kernel_frame_size_max> buffer;
-    for (int i = 0; i < count; ++i) {
-        const auto begin = Clock::now();
-        (void)::send(bare_.socket.get(), request.data(), request.size(), 0);
-        pollfd entry{bare_.socket.get(), POLLIN, 0};
-        ::poll(&entry, 1, 1000);
-        if (::recv(bare_.socket.get(), buffer.data(), buffer.size(), MSG_DONTWAIT) <= 0) give_up("no bare loop");
-        times.add(Clock::now() - begin);
-    }
-}
-
-void BenchCluster::pin(NodeId node, bool pinned) {
-    cpu_set_t asking;
-    cpu_set_t answering;
-    CPU_ZERO(&asking);
-    CPU_ZERO(&answering);
-    const int cores = static_cast<int>(::sysconf(_SC_NPROCESSORS_CONF));
-    for (int core = 0; core < cores; ++core) {
-        if (!pinned || core == 0) CPU_SET(core, &asking);
-        if (!pinned || core == 1 % cores) CPU_SET(core, &answering);
-    }
-    (void)::sched_setaffinity(0, sizeof asking, &asking);
-    pin_threads(daemon(node), answering);
-    pin_threads(bare_.process, answering);
+void BenchCluster::place() {
+    if (::sysconf(_SC_NPROCESSORS_ONLN) < 2) return;
+    for (NodeId id = 1; id <= node_count; ++id)
+        pin_threads(corosync_.process(id), network_core);
+    pin_threads(bare_.daemon, node_core);
+    pin_threads(::getpid(), node_core);
 }
 
 }  // namespace cmirror::bench

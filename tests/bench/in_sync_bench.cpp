@@ -2,7 +2,6 @@
 // bare poll-recv-send loop. Both in processes of their own, asked in turns, so that the machine's moods hit both.
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -25,10 +24,14 @@
 #include "adapters/state_store/fake_state_store.hpp"
 #include "main/rooms.hpp"
 #include "messages/wire_kernel.hpp"
+#include "tests/bench/bare_loop.hpp"
 #include "tests/bench/loopback_cluster.hpp"
+#include "tests/bench/times.hpp"
 
 namespace cmirror {
 namespace {
+
+using namespace bench;
 
 constexpr Luid luid = 0xffff888012345678U;
 constexpr int rounds = 9;
@@ -42,21 +45,6 @@ class NoSignals final : public SignalSource {
   private:
     Bell bell_;
 };
-
-struct Server {
-    pid_t process = -1;
-    UniqueFd socket;
-};
-
-[[noreturn]] void serve_bare(int socket, const std::vector<std::byte>& reply) {
-    std::array<std::byte, kernel_frame_size_max> buffer;
-    pollfd entry{socket, POLLIN, 0};
-    for (;;) {
-        if (::poll(&entry, 1, -1) < 1) continue;
-        if (::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT) <= 0) ::_exit(0);
-        (void)::send(socket, reply.data(), reply.size(), 0);
-    }
-}
 
 [[noreturn]] void serve_rooms(UniqueFd socket) {
     const std::string folder = "/tmp/in_sync_bench." + std::to_string(::getpid());
@@ -80,60 +68,33 @@ struct Server {
     ::_exit(0);
 }
 
-template <class Serve>
-Server start(Serve serve) {
-    std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-        std::perror("in_sync_bench: socketpair");
-        std::exit(1);
-    }
-    Server server{::fork(), UniqueFd{ends[0]}};
-    if (server.process == 0) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        server.socket = UniqueFd{};
-        serve(UniqueFd{ends[1]});
-    }
-    ::close(ends[1]);
-    return server;
-}
-
 std::vector<std::byte> frame_of(std::uint32_t seq, RequestType type, RequestPayload payload = {}) {
     std::vector<std::byte> frame(kernel_frame_size_max);
     frame.resize(pack_kernel_request({seq, type, 2, luid, *Uuid::from_text("bench"), std::move(payload)}, frame));
     return frame;
 }
 
-/// One request and its reply, in nanoseconds.
-std::uint64_t ask(int socket, const std::vector<std::byte>& request, std::uint32_t seq) {
+/// One request and its reply.
+Clock::duration ask(int socket, const std::vector<std::byte>& request, std::uint32_t seq) {
     std::array<std::byte, kernel_frame_size_max> buffer;
-    timespec begin{};
-    timespec end{};
-    ::clock_gettime(CLOCK_MONOTONIC, &begin);
+    const auto begin = Clock::now();
     (void)::send(socket, request.data(), request.size(), 0);
     const ssize_t size = ::recv(socket, buffer.data(), buffer.size(), 0);
-    ::clock_gettime(CLOCK_MONOTONIC, &end);
+    const auto took = Clock::now() - begin;
     const auto reply = unpack_kernel_reply(std::span(buffer).first(size < 0 ? 0 : static_cast<std::size_t>(size)));
     if (!reply || reply->seq != seq || reply->error != 0) {
         std::fprintf(stderr, "in_sync_bench: a request was not answered as it should be\n");
         std::exit(1);
     }
-    return static_cast<std::uint64_t>((end.tv_sec - begin.tv_sec) * 1'000'000'000L + end.tv_nsec - begin.tv_nsec);
+    return took;
 }
-
-struct Times {
-    std::vector<std::uint64_t> all;
-    double at(double part) {
-        std::sort(all.begin(), all.end());
-        return static_cast<double>(all[static_cast<std::size_t>(static_cast<double>(all.size() - 1) * part)]) / 1000.0;
-    }
-};
 
 void measure(int socket, Times& times, int count, long gap_ns) {
     const auto request = frame_of(7, RequestType::in_sync, RegionNumber{5});
     for (int i = 0; i < count; ++i) {
         const timespec gap{0, gap_ns};
         if (gap_ns > 0) ::clock_nanosleep(CLOCK_MONOTONIC, 0, &gap, nullptr);
-        times.all.push_back(ask(socket, request, 7));
+        times.add(ask(socket, request, 7));
     }
 }
 
@@ -164,8 +125,8 @@ bool run(int answering_core) {
     pin(0, answering_core);
     std::vector<std::byte> reply(kernel_frame_size_max);
     reply.resize(pack_kernel_reply({7, RequestType::in_sync, luid, 0, std::uint64_t{1}}, reply));
-    const Server bare = start([&](UniqueFd socket) { serve_bare(socket.get(), reply); });
-    const Server rooms = start([](UniqueFd socket) { serve_rooms(std::move(socket)); });
+    const Server bare = start_server([&](UniqueFd socket) { serve_bare(socket.get(), reply); });
+    const Server rooms = start_server([](UniqueFd socket) { serve_rooms(std::move(socket)); });
     pin(0, 0);
     const int socket = rooms.socket.get();
     ask(socket, frame_of(1, RequestType::ctr, ConstructorText{"71680 clustered-core 1024 nosync", false}), 1);
@@ -178,10 +139,8 @@ bool run(int answering_core) {
                 "IN_SYNC, us", "bare p50", "p50", "p90", "p99", "ratio", "goal");
     bool met = compare(bare, rooms, "closed loop", 3000, 0, 1.5);
     met = compare(bare, rooms, "gaps of 200 us", 500, 200'000, 2.0) && met;
-    for (const pid_t process : {bare.process, rooms.process}) {
-        ::kill(process, SIGKILL);
-        ::waitpid(process, nullptr, 0);
-    }
+    bare.end();
+    rooms.end();
     return met;
 }
 

@@ -53,6 +53,8 @@ class CorosyncCluster {
     /// Starts a program in it, with a /run that belongs to the node and stays while the cluster does; the caller waits
     /// for it. Dies with the calling thread. `output`, if given, becomes its standard output and error.
     pid_t spawn(NodeId node, const std::vector<std::string>& arguments, int output = -1);
+    /// The node's corosync; 0 while none runs.
+    pid_t process(NodeId node) { return node_of(node).process; }
     /// What the node's corosync has said so far.
     std::string log(NodeId node);
 

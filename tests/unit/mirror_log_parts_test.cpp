@@ -179,19 +179,98 @@ TEST_F(StateTests, ops_behind_a_gap_change_nothing_until_it_is_filled) {
     EXPECT_TRUE(state.marks().marked(90));
 }
 
-TEST_F(StateTests, state_travels_in_chunks) {
-    StateSender sender{9, state.save()};
-    StateReceiver receiver{{1, 7}, 9, 1 << 20};
+struct Transfer : StateTests {
+    StateSender sender{9};
+    StateReceiver receiver{{1, 7}, 9, 1 << 24};
     Effects effects;
-    sender.start(effects);
-    auto taken = StateReceiver::Taken::more;
-    for (std::size_t i = 0; i < effects.size(); ++i) {
-        const auto chunk = std::get<StateChunk>(std::get<SendEffect>(effects[i]).message);
-        taken = receiver.take(chunk);
-        sender.delivered(chunk, effects);
+    std::size_t next = 0;
+    StateReceiver::Taken taken = StateReceiver::Taken::more;
+
+    void start() {
+        state.freeze();
+        sender.start(state, effects);
     }
+    StateChunk next_chunk() { return std::get<StateChunk>(std::get<SendEffect>(effects.at(next++)).message); }
+    void deliver(const StateChunk& chunk) {
+        taken = receiver.take(chunk);
+        sender.delivered(chunk, state, effects);
+    }
+    /// Regions in and out of sync as chance has it: they do not compress.
+    void scatter() {
+        std::vector<std::uint32_t> words((state.region_count() + 31) / 32);
+        std::uint64_t random = 1;
+        for (std::uint32_t& word : words) {
+            random = random * 6364136223846793005U + 1442695040888963407U;
+            word = static_cast<std::uint32_t>(random >> 32U);
+        }
+        state.start_from(words, state.region_count(), false);
+    }
+};
+
+TEST_F(Transfer, state_travels_in_chunks) {
+    start();
+    while (!sender.done())
+        deliver(next_chunk());
     EXPECT_EQ(taken, StateReceiver::Taken::complete);
-    EXPECT_TRUE(sender.done());
+    EXPECT_EQ(next, effects.size());
+    EXPECT_EQ(receiver.state(), state.save());
+}
+
+TEST_F(Transfer, what_is_applied_meanwhile_does_not_travel) {
+    state = LogState{1'000'000};
+    state.start(true);
+    state.joined({1, 7});
+    state.hello({1, 7}, Hello{5, {}, 0x10, 1024, 1'000'000, false, {}}, changes);
+    state.became_valid({1, 7});
+    const auto before = state.save();
+    start();
+    std::uint64_t seq = 0;
+    while (!sender.done()) {
+        for (const RegionNumber region : {seq * 7, 999'999 - seq * 7}) {
+            state.apply({1, 7}, Ops{5, seq, 0x10, {{OpKind::mark, region, 3}, {OpKind::failed, region + 1, 1}}},
+                        changes);
+            seq += 2;
+        }
+        deliver(next_chunk());
+    }
+    EXPECT_EQ(receiver.state(), before);
+    EXPECT_NE(state.save(), before);
+    state.thaw();
+    LogState copy{1'000'000};
+    EXPECT_TRUE(copy.load(state.save()));
+}
+
+TEST_F(Transfer, state_that_compresses_well_needs_few_chunks) {
+    state = LogState{8'000'000};
+    state.start(true);
+    start();
+    while (!sender.done())
+        deliver(next_chunk());
+    EXPECT_EQ(receiver.state(), state.save());
+    EXPECT_LE(next, 20U);
+}
+
+TEST_F(Transfer, state_that_does_not_compress_travels_as_well) {
+    state = LogState{4'000'000};
+    scatter();
+    start();
+    while (!sender.done())
+        deliver(next_chunk());
+    EXPECT_EQ(taken, StateReceiver::Taken::complete);
+    EXPECT_EQ(receiver.state(), state.save());
+}
+
+TEST_F(Transfer, lost_chunk_is_sent_again_with_all_behind_it) {
+    state = LogState{8'000'000};
+    scatter();
+    start();
+    for (int turn = 0; !sender.done(); ++turn) {
+        ASSERT_LT(turn, 1000);
+        const StateChunk chunk = next_chunk();
+        // Each fifth is lost; without news it is sent again.
+        if (turn % 5 != 4) deliver(chunk);
+        if (next == effects.size() && !sender.done()) sender.send_again(state, effects);
+    }
     EXPECT_EQ(receiver.state(), state.save());
 }
 
