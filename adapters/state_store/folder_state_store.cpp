@@ -24,8 +24,8 @@ std::string name_of(Luid luid) {
     return text.data();
 }
 
-/// Mapped, so that what a request changes costs a copy and no call. Large patches are written: what is not touched of the
-/// mapping takes no memory of the daemon's.
+/// Mapped, so that what a request changes costs a copy and no call. Large patches are written: what is not touched of
+/// the mapping takes no memory of the daemon's.
 class FolderStateFile final : public StateFile {
   public:
     FolderStateFile(UniqueFd file, std::span<std::byte> memory) : file_(std::move(file)), memory_(memory) {}
