@@ -48,8 +48,7 @@ void dispatch(GroupConnection& group, Deliveries& deliveries) {
 
 void pin_threads(pid_t process, const cpu_set_t& cores) {
     std::error_code ignored;
-    for (const auto& entry :
-         std::filesystem::directory_iterator{"/proc/" + std::to_string(process) + "/task", ignored})
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/" + std::to_string(process) + "/task", ignored})
         (void)::sched_setaffinity(std::stoi(entry.path().filename().string()), sizeof cores, &cores);
 }
 
