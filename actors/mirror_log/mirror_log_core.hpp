@@ -202,7 +202,7 @@ class MirrorLogCore {
     bool mixed() const;
     bool writes_device() const;
     void send_legacy(LegacyFrame frame, Effects& effects);
-    std::uint32_t send_legacy_request(RequestType type, std::vector<std::uint64_t> integers, bool needs_response,
+    std::uint32_t send_legacy_request(RequestType type, const std::vector<std::uint64_t>& integers, bool needs_response,
                                       Effects& effects);
     void note_for_legacy(RequestType type, RegionNumber region);
     void say_to_legacy(Effects& effects);

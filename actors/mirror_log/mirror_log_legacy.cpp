@@ -22,7 +22,7 @@ void MirrorLogCore::send_legacy(LegacyFrame frame, Effects& effects) {
     effects.emplace_back(SendEffect{std::move(frame)});
 }
 
-std::uint32_t MirrorLogCore::send_legacy_request(RequestType type, std::vector<std::uint64_t> integers,
+std::uint32_t MirrorLogCore::send_legacy_request(RequestType type, const std::vector<std::uint64_t>& integers,
                                                  bool needs_response, Effects& effects) {
     const std::uint32_t seq = legacy_.next_seq++;
     send_legacy(legacy_request(type, seq, integers, needs_response), effects);
@@ -54,7 +54,7 @@ void MirrorLogCore::say_to_legacy(Effects& effects) {
         std::vector<std::uint64_t> regions;
         for (; i < unsaid.size() && unsaid[i].type == type && regions.size() < legacy_regions_max; ++i)
             regions.push_back(unsaid[i].region);
-        send_legacy_request(type, std::move(regions), false, effects);
+        send_legacy_request(type, regions, false, effects);
     }
 }
 

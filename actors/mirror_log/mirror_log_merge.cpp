@@ -33,7 +33,8 @@ void MirrorLogCore::start_merge(const Membership& membership, Effects& effects) 
                     [this](const MemberChange& c) { return c.reason == ChangeReason::node_up && c.member != self_; });
     if (!returned) return;
     if (!merging_) {
-        merging_.emplace();
+        // Not emplace(): within the class clang takes Merging for one that needs arguments.
+        merging_ = Merging{};
         for (const MemberId member : membership.members) {
             const bool came = std::any_of(membership.joined.begin(), membership.joined.end(),
                                           [member](const MemberChange& c) { return c.member == member; });

@@ -57,7 +57,7 @@ void MirrorLogCore::serve(const KernelRequest& request, Instant now, Effects& ef
         case RequestType::get_resync_work:
             return serve_work(request, now, effects);
         default:
-            CMIRROR_INVARIANT(false && "the life cycle table serves no other request");
+            CMIRROR_NEVER("the life cycle table serves no other request");
     }
 }
 

@@ -39,51 +39,64 @@ DatagramWriter::Sent DatagramWriter::send(const std::string& datagram, int flags
 }
 
 void DatagramWriter::write(std::string datagram) noexcept try {
-    {
-        const std::lock_guard guard(mutex_);
-        const Sent sent = waiting_.empty() ? send(datagram, MSG_DONTWAIT) : Sent::full;
-        if (sent == Sent::full && waiting_.size() < waiting_max) return queue(std::move(datagram));
-        if (sent != Sent::done) return count_lost();
-    }
-    tell_lost();
+    const std::lock_guard guard(mutex_);
+    const Sent sent = waiting_.empty() ? send(datagram, MSG_DONTWAIT) : Sent::full;
+    if (sent == Sent::done) return tell_lost();
+    if (sent == Sent::failed || waiting_.size() >= waiting_max) return count_lost();
+    queue({std::move(datagram)});
 } catch (...) {
     count_lost();
 }
 
 /// The mutex is held.
-void DatagramWriter::queue(std::string datagram) {
-    waiting_.push_back(std::move(datagram));
+void DatagramWriter::queue(Waiting waiting) {
+    waiting_.push_back(std::move(waiting));
     if (!writer_.joinable()) {
         // Signals are for the threads that expect them.
         sigset_t all;
         sigset_t before;
         ::sigfillset(&all);
         ::pthread_sigmask(SIG_SETMASK, &all, &before);
-        writer_ = std::thread([this] { send_waiting(); });
+        try {
+            writer_ = std::thread([this] { send_waiting(); });
+        } catch (...) {
+            ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+            // Nobody would send it, and all later ones would wait behind it.
+            waiting_.pop_back();
+            throw;
+        }
         ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
     changed_.notify_all();
 }
 
 /// The thread that may wait for the socket.
-void DatagramWriter::send_waiting() {
+void DatagramWriter::send_waiting() noexcept {
     std::unique_lock guard(mutex_);
     while (true) {
         changed_.wait(guard, [this] { return stopping_ || !waiting_.empty(); });
         if (waiting_.empty()) return;
-        // Stays in front until it is sent, so that later lines do not pass it.
-        const std::string datagram = waiting_.front();
+        // Its place stays in front until it is sent, so that later lines do not pass it.
+        std::string datagram = std::move(waiting_.front().datagram);
         guard.unlock();
         const Sent sent = send(datagram, 0);
         guard.lock();
-        if (sent == Sent::failed) count_lost();
-        if (sent != Sent::full) {
-            waiting_.pop_front();
-            if (waiting_.empty()) tell_lost();
-        } else if (stopping_) {
+        if (sent != Sent::full)
+            sent_front(sent);
+        else if (stopping_)
             return;
-        }
+        else
+            waiting_.front().datagram = std::move(datagram);
     }
+}
+
+/// The mutex is held.
+void DatagramWriter::sent_front(Sent sent) noexcept {
+    const std::uint64_t tells = waiting_.front().tells;
+    waiting_.pop_front();
+    if (sent == Sent::failed && tells == 0) count_lost();
+    if (sent == Sent::failed) lost_untold_.fetch_add(tells, std::memory_order_relaxed);
+    if (sent == Sent::done && waiting_.empty()) tell_lost();
 }
 
 void DatagramWriter::count_lost() noexcept {
@@ -91,11 +104,20 @@ void DatagramWriter::count_lost() noexcept {
     lost_untold_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void DatagramWriter::tell_lost() {
+/// The mutex is held, and nothing waits.
+void DatagramWriter::tell_lost() noexcept {
     const auto untold = lost_untold_.exchange(0, std::memory_order_relaxed);
     if (untold == 0) return;
-    const std::string text = std::to_string(untold) + " lines were lost before this one";
-    if (send(warning_(text), MSG_DONTWAIT) != Sent::done) lost_untold_.fetch_add(untold, std::memory_order_relaxed);
+    Sent sent = Sent::failed;
+    try {
+        std::string datagram = warning_(std::to_string(untold) + " lines were lost before this one");
+        sent = send(datagram, MSG_DONTWAIT);
+        // Or it would be told with the next line, which may be long in coming.
+        if (sent == Sent::full) queue({std::move(datagram), untold});
+    } catch (...) {
+        sent = Sent::failed;
+    }
+    if (sent == Sent::failed) lost_untold_.fetch_add(untold, std::memory_order_relaxed);
 }
 
 }  // namespace cmirror

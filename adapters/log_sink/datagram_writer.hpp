@@ -17,7 +17,8 @@
 namespace cmirror {
 
 /// While the socket is full a bounded number of datagrams waits for a thread that does. Those beyond that are counted,
-/// and the next one that can be sent is followed by one that says how many were lost. May be used by several threads.
+/// and the next one that is sent is followed by one that says how many were lost: at once, or as soon as the socket
+/// takes it. May be used by several threads.
 class DatagramWriter {
   public:
     /// Datagrams that wait at most while the socket is full.
@@ -38,10 +39,16 @@ class DatagramWriter {
 
   private:
     enum class Sent : std::uint8_t { done, full, failed };
+    struct Waiting {
+        std::string datagram;
+        /// How many lost ones it tells of.
+        std::uint64_t tells = 0;
+    };
     Sent send(const std::string& datagram, int flags) noexcept;
-    void queue(std::string datagram);
-    void send_waiting();
-    void tell_lost();
+    void queue(Waiting waiting);
+    void send_waiting() noexcept;
+    void sent_front(Sent sent) noexcept;
+    void tell_lost() noexcept;
 
     std::function<std::string(const std::string&)> warning_;
     UniqueFd socket_;
@@ -51,7 +58,8 @@ class DatagramWriter {
     /// Guards the three below.
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<std::string> waiting_;
+    /// The one in front is on its way: its text is with the thread.
+    std::deque<Waiting> waiting_;
     bool stopping_ = false;
     /// Started when a datagram first has to wait.
     std::thread writer_;

@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <set>
+#include <thread>
+#include <vector>
 
 #include "adapters/log_sink/log_sinks.hpp"
 #include "tests/cluster/temporary_folder.hpp"
@@ -38,6 +40,21 @@ class SyslogTests : public ::testing::Test {
         std::array<char, 4096> buffer;
         const auto size = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
         return size < 0 ? std::string{} : std::string(buffer.data(), static_cast<std::size_t>(size));
+    }
+    /// Lines "other" until the socket takes no more from anybody; how many.
+    int fill() {
+        int filled = 0;
+        // Each sender has a limit of its own as well.
+        for (bool took = true; took;) {
+            const UniqueFd other{::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+            sockaddr_un address{};
+            address.sun_family = AF_UNIX;
+            std::memcpy(address.sun_path, path.data(), path.size());
+            EXPECT_EQ(::connect(other.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+            for (took = false; ::send(other.get(), "other", 5, 0) == 5; ++filled)
+                took = true;
+        }
+        return filled;
     }
     Folder folder;
     std::string path;
@@ -70,6 +87,64 @@ TEST_F(SyslogTests, socket_that_stays_full_loses_lines_and_does_not_block) {
     for (int i = 0; i < written - 1; ++i)
         ASSERT_NE(await_line().find("line"), std::string::npos) << i;
     EXPECT_NE(await_line().find("1 lines were lost"), std::string::npos);
+}
+
+TEST_F(SyslogTests, lost_lines_are_told_once_the_socket_takes_it_without_another_line) {
+    SyslogSink sink{"cmirrord", path};
+    socket.reset();
+    sink.write(LogLevel::info, "nobody listens");
+    listen();
+    const int filled = fill();
+    ASSERT_EQ(next_line(), "other");
+    // Takes the last place: there is none for what tells of the lost one.
+    sink.write(LogLevel::info, "heard");
+    for (int i = 1; i < filled; ++i)
+        ASSERT_EQ(await_line(), "other") << i;
+    EXPECT_NE(await_line().find("heard"), std::string::npos);
+    EXPECT_NE(await_line().find("1 lines were lost"), std::string::npos);
+    EXPECT_EQ(sink.lost(), 1U);
+}
+
+TEST_F(SyslogTests, lost_lines_are_told_after_those_that_waited_however_slowly_they_are_read) {
+    SyslogSink sink{"cmirrord", path};
+    const int filled = fill();
+    const int waiting = static_cast<int>(SyslogSink::waiting_max);
+    for (int i = 0; i < waiting + 3; ++i)
+        sink.write(LogLevel::info, "line " + std::to_string(i) + ".");
+    ASSERT_EQ(sink.lost(), 3U);
+    // What is not read of them fills the socket again.
+    for (int i = 0; i < filled + waiting; ++i)
+        ASSERT_FALSE(await_line().empty()) << i;
+    EXPECT_NE(await_line().find("3 lines were lost"), std::string::npos);
+    sink.write(LogLevel::info, "later");
+    EXPECT_NE(await_line().find("later"), std::string::npos);
+    EXPECT_EQ(sink.lost(), 3U);
+}
+
+TEST_F(SyslogTests, lines_of_several_threads_all_come_each_threads_in_order) {
+    constexpr int lines = 300;
+    SyslogSink syslog{"cmirrord", path};
+    JournalSink journal{path};
+    const std::array<LogSink*, 4> sinks{&syslog, &syslog, &journal, &journal};
+    std::vector<std::jthread> threads;
+    for (std::size_t writer = 0; writer < sinks.size(); ++writer)
+        threads.emplace_back([&, writer] {
+            for (int i = 0; i < lines; ++i)
+                sinks[writer]->write(LogLevel::info, "<" + std::to_string(writer) + ":" + std::to_string(i) + ">");
+        });
+    std::array<int, sinks.size()> next{};
+    for (std::size_t i = 0; i < sinks.size() * lines; ++i) {
+        const auto line = await_line();
+        // The first `<` is of syslog's priority.
+        const auto begin = line.rfind('<');
+        ASSERT_NE(begin, std::string::npos) << line;
+        const auto writer = static_cast<std::size_t>(line[begin + 1] - '0');
+        ASSERT_LT(writer, sinks.size()) << line;
+        EXPECT_EQ(std::stoi(line.substr(begin + 3)), next[writer]++) << line;
+    }
+    for (auto& thread : threads)
+        thread.join();
+    EXPECT_EQ(syslog.lost() + journal.lost(), 0U);
 }
 
 TEST_F(SyslogTests, journal_gets_fields) {
@@ -142,6 +217,36 @@ TEST(TerminalTests, full_pipe_loses_lines_and_its_flags_stay) {
         sink.write(LogLevel::info, "line");
     EXPECT_EQ(sink.lost(), 1U);
     EXPECT_EQ(::fcntl(writing.get(), F_GETFL) & O_NONBLOCK, 0);
+}
+
+TEST(TerminalTests, lines_of_several_threads_stay_whole_and_none_is_uncounted) {
+    constexpr int lines = 2'000, writers = 3;
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
+    const UniqueFd reading{ends[0]};
+    UniqueFd writing{ends[1]};
+    TerminalSink sink{LogLevel::info, writing.get()};
+    std::vector<std::jthread> threads;
+    for (int writer = 0; writer < writers; ++writer)
+        threads.emplace_back([&] {
+            for (int i = 0; i < lines; ++i)
+                sink.write(LogLevel::info, "line");
+        });
+    for (auto& thread : threads)
+        thread.join();
+    std::string text;
+    std::array<char, 4096> buffer;
+    for (ssize_t size; (size = ::read(reading.get(), buffer.data(), buffer.size())) > 0;)
+        text.append(buffer.data(), static_cast<std::size_t>(size));
+    std::uint64_t come = 0;
+    for (std::size_t begin = 0; begin < text.size(); ++come) {
+        const auto end = text.find('\n', begin);
+        ASSERT_NE(end, std::string::npos);
+        ASSERT_EQ(text.substr(begin, end - begin).substr(12), " info    line");
+        begin = end + 1;
+    }
+    EXPECT_EQ(come + sink.lost(), std::uint64_t{lines} * writers);
+    EXPECT_GT(sink.lost(), 0U);
 }
 
 TEST(TerminalTests, full_socket_loses_lines) {

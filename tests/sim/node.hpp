@@ -16,6 +16,8 @@ class LegacyDaemon;
 class World;
 
 struct Node {
+    Node(World& in, NodeId called);
+
     World& world;
     NodeId id = 0;
     BootId boot{};

@@ -100,8 +100,7 @@ void World::hand_to_legacy(Node& node, const KernelRequest& request, unsigned co
 Mirror& World::mirror_of(const Uuid& uuid) {
     for (Mirror& mirror : mirrors_)
         if (mirror.table.uuid == uuid) return mirror;
-    CMIRROR_INVARIANT(false && "only known mirrors are asked about");
-    return mirrors_.front();
+    CMIRROR_NEVER("only known mirrors are asked about");
 }
 
 std::string World::describe(const KernelRequest& request) const {

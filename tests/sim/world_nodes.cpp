@@ -10,6 +10,8 @@
 
 namespace cmirror::sim {
 
+Node::Node(World& in, NodeId called) : world(in), id(called) {}
+
 namespace {
 
 /// What a write that was under way leaves on the disk: a part of it. The disk puts sectors down in any order, so each

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "adapters/log_sink/fake_log_sink.hpp"
 
 namespace cmirror {
@@ -57,6 +60,42 @@ TEST_F(EventRingTest, long_line_is_cut_in_memory_alone) {
     ring.write(LogLevel::info, text);
     EXPECT_EQ(sink->lines()[0].text, text);
     EXPECT_LT(ring.recent()[0].size(), 400U);
+}
+
+/// Counts: a FakeLogSink is for one thread.
+struct CountingSink final : LogSink {
+    void write(LogLevel, std::string_view) noexcept override { ++lines; }
+    std::atomic<std::size_t> lines = 0;
+};
+
+TEST(EventRingThreadsTest, lines_and_answers_of_several_threads_are_all_kept_and_whole) {
+    constexpr std::size_t each = 200;
+    auto* sink = new CountingSink;
+    EventRing ring{std::unique_ptr<LogSink>(sink)};
+    std::vector<std::jthread> threads;
+    for (const char letter : {'a', 'b'})
+        threads.emplace_back([&ring, letter] {
+            for (std::size_t i = 0; i < each; ++i)
+                ring.write(LogLevel::notice, std::string(40, letter));
+        });
+    threads.emplace_back([&ring] {
+        for (std::uint32_t i = 0; i < each; ++i)
+            ring.answered({RequestType::flush, 1, i, 0, 1us});
+    });
+    // Somebody looks meanwhile.
+    std::size_t seen = 0;
+    while (seen < 3 * each) {
+        const auto recent = ring.recent();
+        ASSERT_GE(recent.size(), seen);
+        seen = recent.size();
+        for (const auto& line : recent)
+            EXPECT_TRUE(line.ends_with(std::string(40, 'a')) || line.ends_with(std::string(40, 'b')) ||
+                        line.ends_with("done, 0.001 ms"))
+                << line;
+    }
+    for (auto& thread : threads)
+        thread.join();
+    EXPECT_EQ(sink->lines, 2 * each);
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ TEST(SequentialWritesTests, region_written_again_and_again_is_no_stream) {
 
 TEST(SequentialWritesTests, region_written_several_times_on_the_way_does_not_end_its_stream) {
     SequentialWrites writes{128};
-    for (const RegionNumber region : {1, 1, 2, 2, 2})
+    for (const RegionNumber region : {1U, 1U, 2U, 2U, 2U})
         EXPECT_FALSE(writes.marked(region));
     EXPECT_TRUE(writes.marked(3));
 }
@@ -103,7 +103,7 @@ TEST_F(MarksAhead, every_member_knows_of_a_mark_before_its_flush_is_answered) {
     start_in_sync();
     for (RegionNumber region = 0; region < 500; ++region) {
         write(2, region);
-        for (const NodeId id : {1, 2, 3})
+        for (const NodeId id : {1U, 2U, 3U})
             EXPECT_FALSE(clean(id, region)) << region << " on node " << id;
     }
 }
