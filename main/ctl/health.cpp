@@ -87,8 +87,10 @@ void add_log(Problems& problems, const LogStatus& log, const LocalMirrors& mirro
         problems.push_back({name, "its group has no quorum, or partitions merge at present",
                             "if it stays: look at it with \"corosync-quorumtool\""});
     if (log.device && log.device->failed)
-        problems.push_back({name, "its log device " + log.device->name + " fails: " + log.device->last_error,
-                            "mend the device, or replace it by making the mirror again with another --log"});
+        problems.push_back(
+            {name, "its log device " + log.device->name + " fails: " + log.device->last_error,
+             "mend the device; or deactivate the mirror on all nodes, name another log device in its line of "
+             "the tab there, and activate it: everything is copied then"});
     for (const auto& member : log.members)
         if (!member.valid)
             problems.push_back(

@@ -79,6 +79,11 @@ std::string marks_text(const MarksOfOwner& marks) {
     return text + (marks.present ? "" : ", AWAY");
 }
 
+std::string run_text(const RecoveringRun& run) {
+    const auto first = std::to_string(run.first);
+    return run.count <= 1 ? "region " + first : "regions " + first + " to " + std::to_string(run.first + run.count - 1);
+}
+
 void add_list(std::string& text, const char* title, const std::vector<std::string>& items) {
     const std::string margin(14, ' ');
     std::string head = "  " + std::string(title) + ":";
@@ -139,8 +144,7 @@ std::string details(const LogStatus& log, const LocalMirrors& mirrors) {
     add_list(text, "marks", items);
     items.clear();
     for (const auto& run : log.recovering)
-        items.push_back("node " + std::to_string(run.owner.node) + ": regions " + std::to_string(run.first) + " to " +
-                        std::to_string(run.first + run.count - (run.count == 0 ? 0 : 1)));
+        items.push_back("node " + std::to_string(run.owner.node) + ": " + run_text(run));
     add_list(text, "recovering", items);
     items.clear();
     for (const auto& request : log.pending)

@@ -87,6 +87,13 @@ TEST(StatusScreen, verbose_shows_what_a_log_holds) {
               "  FLUSH  2, mean 1.45ms, 99% below 3ms\n");
 }
 
+TEST(StatusScreen, single_region_is_no_stretch) {
+    auto snapshot = snapshot_example();
+    std::get<LogStatus>(snapshot.logs[0]).recovering[0].count = 1;
+    EXPECT_NE(status_screen(snapshot, mirrors, {.verbose = true}).find("  recovering: node 1: region 12\n"),
+              std::string::npos);
+}
+
 TEST(StatusScreen, narrow_one_does_without_uuids) {
     auto snapshot = healthy_example();
     auto& log = std::get<LogStatus>(snapshot.logs.emplace_back(snapshot.logs[0]));
