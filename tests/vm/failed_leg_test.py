@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import vmtest
-from mirrors import Daemon, Mirror, Writer
+from mirrors import DMSETUP, Daemon, Mirror, Writer
 from vmcluster import Cluster, Node, wait_for
 from vmtest import PATTERN
 
@@ -32,7 +32,7 @@ class FailedLegTest(vmtest.ClusterTest):
         cls.node = cls.cluster[1]
         for node in cls.cluster.nodes.values():
             Daemon(node).start()
-            node.check(f"dmsetup create leg --noudevsync --verifyudev --table '0 {DISKS_MIB[LEG_A] * 2048} linear /dev/vda 0'")
+            node.check(f"{DMSETUP} create leg --table '0 {DISKS_MIB[LEG_A] * 2048} linear /dev/vda 0'")
 
     def ctl(self, node: Node, arguments: str, code: int = 0) -> str:
         """cmirrorctl's output, errors included; it must end with `code`."""
@@ -56,7 +56,8 @@ class FailedLegTest(vmtest.ClusterTest):
         return match
 
     def break_leg(self, node: Node) -> None:
-        node.check(f"dmsetup load leg --table '0 {DISKS_MIB[LEG_A] * 2048} error'; dmsetup suspend --nolockfs leg; dmsetup resume leg")
+        table = f"0 {DISKS_MIB[LEG_A] * 2048} error"
+        node.check(f"{DMSETUP} load leg --table '{table}' && {DMSETUP} suspend --nolockfs leg && {DMSETUP} resume leg", timeout=60)
 
     def copy_line(self, source: Node, target: Node) -> None:
         line = source.check(f"grep ^data {TAB}")
@@ -73,7 +74,7 @@ class FailedLegTest(vmtest.ClusterTest):
             self.assertIn(f"legs:       {LEG} ok\n              /dev/vdb ok\n", self.ctl(node, "status -v"))
         writers = [Writer(Mirror(node, "data"), PATTERN, 2, at_mib=node.nodeid * 4) for node in (first, second)]
         for writer in writers:
-            writer.wait_more(8)
+            writer.wait_more(2 * 16)  # all of it once
 
         for node in (first, second):
             self.break_leg(node)
@@ -88,6 +89,7 @@ class FailedLegTest(vmtest.ClusterTest):
         assert there_first is not None, refusal
         self.assertIn("its users wait", second.check(there_first[1], timeout=120))
         self.assertIn("is suspended on this node", self.ctl(second, "status", 1))
+        self.wait_status(first, r"data  CMIRROR-data  active .* 1\*\n")
         self.assertIn("is being filled", first.check(f"{advice} /dev/vde", timeout=120))
         self.copy_line(first, second)
         self.assertIn("data: refreshed", self.ctl(second, "refresh data"))
