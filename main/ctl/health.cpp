@@ -39,7 +39,8 @@ void add_failed_legs(Problems& problems, const LocalMirror& mirror) {
         const std::string wait = leg.health == 'R' ? "" : ", writes to the mirror wait";
         problems.push_back(
             {mirror.name, "its leg " + leg.device + " has failed (" + std::string(what_failed(leg.health)) + ")" + wait,
-             mirror.in_tab ? "replace it: cmirrorctl replace-leg " + mirror.name + " " + leg.device + " NEW"
+             mirror.in_tab ? "if it works again: cmirrorctl refresh " + mirror.name +
+                                 "; else: cmirrorctl replace-leg " + mirror.name + " " + leg.device + " NEW"
                            : "load a table with another device in its place, it is not in the tab: "
                              "\"dmsetup table " +
                                  mirror.name + "\" shows the present one"});

@@ -257,13 +257,29 @@ Outcome Mirrors::remove(const std::string& name) {
     return name + ": removed from this node; its legs keep their data";
 }
 
+// To a leg that has failed a kernel writes again under another table alone, be it the same one.
+Result<void, Refusal> Mirrors::load_again(const MappedMirror& mirror) {
+    const auto known = tab();
+    const auto* entry = known ? known->find(mirror.name) : nullptr;
+    const auto table = parse_table(mirror.parameters);
+    if (entry == nullptr || !table || table->log_uuid != entry->log_uuid) return {};
+    const auto status = tools_.devices->status(mirror.name);
+    if (!status || leg_letters(*status).find_first_not_of('A') == std::string::npos) return {};
+    const auto same = device_of(*entry, {});
+    if (!same) return tl::unexpected(same.error());
+    if (const auto loaded = tools_.devices->load(*same); !loaded) return refuse(loaded.error());
+    return {};
+}
+
 Outcome Mirrors::refresh(const std::string& name) {
     const auto there = active(name);
     if (!there) return tl::unexpected(there.error());
     if (!*there) return refuse(name + ": is not active on this node: \"cmirrorctl activate " + name + "\"");
     if (const auto runs = daemon_runs(); !runs) return tl::unexpected(runs.error());
-    if (!(*there)->suspended)
+    if (!(*there)->suspended) {
+        if (const auto again = load_again(**there); !again) return tl::unexpected(again.error());
         if (const auto suspended = tools_.devices->suspend(name); !suspended) return refuse(suspended.error());
+    }
     if (const auto resumed = tools_.devices->resume(name); !resumed)
         return refuse(resumed.error() + ": it is suspended and its users wait; try \"cmirrorctl refresh " + name +
                       "\" again");

@@ -81,7 +81,8 @@ class Mirrors {
     Outcome deactivate_all();
     /// Deactivates it if need be and takes it out of the tab.
     Outcome remove(const std::string& name);
-    /// Suspends and resumes it: the kernel asks for resynchronisation work again. The tab follows what is loaded.
+    /// Suspends and resumes it: the kernel asks for resynchronisation work again, and tries a leg again that had
+    /// failed.
     Outcome refresh(const std::string& name);
     /// Another device in place of a leg, under a new log: everything is copied to it. No other node may use the
     /// mirror meanwhile. Writes that wait because the leg has failed go on.
@@ -91,6 +92,7 @@ class Mirrors {
     Outcome checked_create(const CreateOrder& order, Cmirrortab& tab);
     Outcome load(const TabEntry& entry, const std::vector<std::string>& extra_options);
     tl::unexpected<Refusal> not_made(const TabEntry& entry, const std::string& why);
+    Result<void, Refusal> load_again(const MappedMirror& mirror);
     Result<TabEntry, Refusal> entry_of(const std::string& name);
     Result<std::optional<MappedMirror>, Refusal> active(const std::string& name);
     /// The mirror as the kernel is to have it.

@@ -78,7 +78,7 @@ TEST_F(LocalMirrorsTest, failed_leg_is_told_with_what_to_do) {
     const auto text = status_screen(snapshot, look(), {});
     EXPECT_EQ(text.substr(text.find("\n\ndata: ") + 2),
               "data: its leg /dev/b has failed (writes), writes to the mirror wait\n"
-              "    -> replace it: cmirrorctl replace-leg data /dev/b NEW\n"
+              "    -> if it works again: cmirrorctl refresh data; else: cmirrorctl replace-leg data /dev/b NEW\n"
               "data: 1 region of 70 is out of sync\n");
     EXPECT_NE(status_screen(snapshot, look(), {.verbose = true})
                   .find("\n  legs:       /dev/a ok\n              /dev/b FAILED (writes)\n"),

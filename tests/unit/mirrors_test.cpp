@@ -212,6 +212,23 @@ TEST_F(MirrorsTest, refresh_suspends_and_resumes) {
     EXPECT_FALSE(mirrors.refresh("other"));
 }
 
+TEST_F(MirrorsTest, refresh_has_a_leg_tried_again_that_failed) {
+    order.nosync = true;
+    make();
+    devices.statuses["data"] = "2 8:0 8:16 70/70 1 AA 3 clustered-disk 8:32 A";
+    ASSERT_TRUE(mirrors.refresh("data"));
+    EXPECT_EQ(devices.calls, (Calls{"suspend data", "resume data"}));
+    devices.statuses["data"] = "2 8:0 8:16 69/70 1 DA 3 clustered-disk 8:32 A";
+    ASSERT_TRUE(mirrors.refresh("data"));
+    EXPECT_EQ(devices.calls, (Calls{"suspend data", "resume data", "load data", "suspend data", "resume data"}));
+    // What was true of the legs at first is not now.
+    EXPECT_EQ(devices.devices.at("data").parameters.find("nosync"), std::string::npos);
+    // A table that waits for its resume is not given up.
+    devices.devices.at("data").suspended = true;
+    ASSERT_TRUE(mirrors.refresh("data"));
+    EXPECT_EQ(devices.calls.size(), 6U);
+}
+
 TEST_F(MirrorsTest, replaced_leg_is_filled_under_a_new_log_from_one_that_stays) {
     make();
     members({1});

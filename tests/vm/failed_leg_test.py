@@ -55,8 +55,9 @@ class FailedLegTest(vmtest.ClusterTest):
         assert isinstance(match, re.Match)
         return match
 
-    def break_leg(self, node: Node) -> None:
-        table = f"0 {DISKS_MIB[LEG_A] * 2048} error"
+    def make_leg(self, node: Node, target: str) -> None:
+        """Another table for the leg's device."""
+        table = f"0 {DISKS_MIB[LEG_A] * 2048} {target}"
         node.check(f"{DMSETUP} load leg --table '{table}' && {DMSETUP} suspend --nolockfs leg && {DMSETUP} resume leg", timeout=60)
 
     def copy_line(self, source: Node, target: Node) -> None:
@@ -76,10 +77,22 @@ class FailedLegTest(vmtest.ClusterTest):
         for writer in writers:
             writer.wait_more(2 * 16)  # all of it once
 
+        told = (rf"data: its leg {LEG} has failed \(writes\), writes to the mirror wait\n"
+                r"    -> if it works again: (cmirrorctl refresh data); else: (cmirrorctl .*) NEW\n")
         for node in (first, second):
-            self.break_leg(node)
-        advice = self.wait_status(first, rf"data: its leg {LEG} has failed \(writes\), writes to the mirror wait\n"
-                                         r"    -> replace it: (cmirrorctl .*) NEW\n")[1]
+            self.make_leg(node, "error")
+        advice = [self.wait_status(node, told)[1] for node in (first, second)]
+        for node, command in zip((first, second), advice):
+            self.make_leg(node, "linear /dev/vda 0")
+            self.assertIn("data: refreshed", node.check(command, timeout=120))
+        for writer in writers:
+            writer.wait_more(8)
+        for node in (first, second):
+            self.wait_status(node, ": healthy\n")
+
+        for node in (first, second):
+            self.make_leg(node, "error")
+        advice = self.wait_status(first, told)[2]
         self.wait_status(second, f"its leg {LEG} has failed")
         self.assertIn('cmirror_legs_failed{mirror="data",uuid="CMIRROR-data"} 1\n', self.ctl(first, "metrics"))
         self.assertIn("replace that leg first", self.ctl(first, "replace-leg data /dev/vdb /dev/vde", 1))
