@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -44,6 +45,22 @@ std::set<std::string> active_names(DeviceMapper& devices) {
     for (const auto& mirror : *mirrors)
         names.insert(mirror.name);
     return names;
+}
+
+/// The collector must never read half a file, and is another user.
+bool write_whole(const std::string& path, const std::string& text) {
+    namespace fs = std::filesystem;
+    const auto draft = path + ".new";
+    std::ofstream out(draft, std::ios::trunc);
+    out << text << std::flush;
+    std::error_code error;
+    constexpr auto readable =
+        fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read | fs::perms::others_read;
+    if (out) fs::permissions(draft, readable, error);
+    if (out && !error) fs::rename(draft, path, error);
+    if (out && !error) return true;
+    fs::remove(draft, error);
+    return false;
 }
 
 /// Empty: it may be gone.
@@ -157,15 +174,9 @@ int show_metrics(const Context& context, const std::string& textfile) {
         std::fputs(text.c_str(), stdout);
         return code;
     }
-    // The collector must never read half a file.
-    const auto draft = textfile + ".new";
-    std::ofstream out(draft, std::ios::trunc);
-    out << text << std::flush;
-    if (!out || std::rename(draft.c_str(), textfile.c_str()) != 0) {
-        complain(textfile + ": cannot be written");
-        return failed;
-    }
-    return code;
+    if (write_whole(textfile, text)) return code;
+    complain(textfile + ": cannot be written");
+    return failed;
 }
 
 int check(const Context& context, SystemInspector& system) {

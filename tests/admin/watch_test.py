@@ -280,6 +280,18 @@ class PipeTest(unittest.TestCase):
         self.assertIn("cmirror_up 0\n", path.read_text())
         self.assertEqual([entry.name for entry in path.parent.iterdir()], ["cmirror.prom"])
 
+    def test_metrics_can_be_read_by_the_collector_and_leave_no_draft(self) -> None:
+        path = Path(self.folder) / "cmirror.prom"
+        before = os.umask(0o077)
+        self.addCleanup(os.umask, before)
+        self.assertEqual(self.run_ctl("metrics", "--textfile", str(path)).returncode, 0)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o644)
+        path.unlink()
+        path.mkdir()
+        done = self.run_ctl("metrics", "--textfile", str(path))
+        self.assertEqual((done.returncode, done.stderr), (1, f"cmirrorctl: {path}: cannot be written\n"))
+        self.assertEqual(sorted(entry.name for entry in path.parent.iterdir()), ["cmirror.prom", "control.sock"])
+
     def test_node_gone_is_told(self) -> None:
         self.daemon.answers["node-gone"] = {"version": 1, "logs": 2}
         done = self.run_ctl("node-gone", "7")
