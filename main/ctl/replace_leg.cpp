@@ -126,9 +126,14 @@ Outcome Mirrors::replace_leg(const ReplaceOrder& order) {
 }
 
 Outcome Mirrors::replace_in_tab(const TabEntry& next, const ReplaceOrder& order, Cmirrortab& tab) {
-    // The old log's bits speak of the old leg.
-    if (!next.log_device.empty())
+    if (!next.log_device.empty()) {
+        const auto log = tools_.disks->inspect(next.log_device);
+        if (log && log->in_use)
+            return refuse(next.log_device +
+                          ": is in use, so it is not the log of a mirror that is not active (see \"lsblk\")");
+        // The old log's bits speak of the old leg.
         if (const auto wiped = tools_.disks->wipe_log(next.log_device); !wiped) return refuse(wiped.error());
+    }
     tab.put(next);
     if (const auto saved = save_tab(tools_.tab_path, tab); !saved) return refuse(saved.error());
     return order.name + ": " + order.new_leg + " takes the place of " + order.old_leg + ", and is filled from " +

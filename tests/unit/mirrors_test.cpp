@@ -311,11 +311,14 @@ TEST_F(MirrorsTest, missing_leg_is_named_and_replaced_while_the_mirror_is_not_ac
     EXPECT_EQ(refusal(mirrors.replace_leg({"data", "/dev/sda", "/dev/sdd"})).find("data: is not active on this node"),
               0U);
     devices.calls.clear();
-    EXPECT_EQ(
-        mirrors.replace_leg({.name = "data", .old_leg = "/dev/sda", .new_leg = "/dev/sdd", .force = true})
-            .value()
-            .find("data: /dev/sdd takes the place of /dev/sda, and is filled from /dev/sdb by \"cmirrorctl activate"),
-        0U);
+    const ReplaceOrder trusting{.name = "data", .old_leg = "/dev/sda", .new_leg = "/dev/sdd", .force = true};
+    disks.disks["/dev/sdc"].in_use = true;
+    EXPECT_EQ(refusal(mirrors.replace_leg(trusting)).find("/dev/sdc: is in use"), 0U);
+    EXPECT_TRUE(disks.wiped.empty());
+    disks.disks["/dev/sdc"].in_use = false;
+    EXPECT_EQ(mirrors.replace_leg(trusting).value().find(
+                  "data: /dev/sdd takes the place of /dev/sda, and is filled from /dev/sdb by \"cmirrorctl activate"),
+              0U);
     EXPECT_TRUE(devices.calls.empty());
     EXPECT_EQ(disks.wiped, Calls{"/dev/sdc"});
     EXPECT_EQ(tab().find("data")->legs, (Calls{"/dev/sdb", "/dev/sdd"}));
