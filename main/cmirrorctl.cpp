@@ -133,7 +133,9 @@ void add_replace(CLI::App& app, CommandLine& line) {
     replace->add_option("NAME", order.name)->required();
     replace->add_option("OLD", order.old_leg, "the leg, as in the tab")->required();
     replace->add_option("NEW", order.new_leg, "the device that takes its place")->required();
-    replace->add_flag("--force", order.force, "whatever is on the new device is lost");
+    replace->add_flag(
+        "--force", order.force,
+        "whatever is on the new device, or on the old leg alone, is lost; also if the mirror is not active");
     replace->add_flag("--hold", order.hold, "stay suspended, for another node to do the same");
     replace->callback([&line] {
         run_with_mirrors(line, [&line](ctl::Mirrors& mirrors) { return mirrors.replace_leg(line.replace); });

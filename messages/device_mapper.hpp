@@ -31,11 +31,13 @@ class DeviceMapper : public Port {
   public:
     /// All cluster mirrors of this node, by name.
     virtual Result<std::vector<MappedMirror>, std::string> mirrors() = 0;
+    /// A mirror's status line behind the word "mirror". The kernel asks the daemon for it, and waits for the answer.
+    virtual Result<std::string, std::string> status(const std::string& name) = 0;
     /// A new device with this table, active at once.
     virtual Result<void, std::string> create(const MappedMirror& mirror) = 0;
     /// Loads another table; resume() makes it the live one.
     virtual Result<void, std::string> load(const MappedMirror& mirror) = 0;
-    /// Waits for the I/O under way; new I/O waits for resume().
+    /// New I/O waits for resume(), and so does what a failed leg holds up: it goes to the table that is live then.
     virtual Result<void, std::string> suspend(const std::string& name) = 0;
     virtual Result<void, std::string> resume(const std::string& name) = 0;
     virtual Result<void, std::string> remove(const std::string& name) = 0;

@@ -54,9 +54,20 @@ struct DeviceStatus {
     friend bool operator==(const DeviceStatus&, const DeviceStatus&) = default;
 };
 
+/// Begun, and not answered yet.
+struct WaitingRequest {
+    Luid luid = 0;
+    std::uint32_t seq = 0;
+    std::uint64_t waited_ms = 0;
+
+    friend bool operator==(const WaitingRequest&, const WaitingRequest&) = default;
+};
+
 struct PendingRequest {
     std::uint32_t seq = 0;
     std::string type;
+    /// Since the kernel asked; 0: not known.
+    std::uint64_t waited_ms = 0;
 
     friend bool operator==(const PendingRequest&, const PendingRequest&) = default;
 };
@@ -107,6 +118,8 @@ struct ActorStatus {
     std::vector<std::pair<std::string, std::string>> fields = {};
     /// What took how long, by name.
     std::vector<std::pair<std::string, LatencyHistogram>> times = {};
+    /// For the logs' parts, which know what is waited for but not since when: no part of the JSON.
+    std::vector<WaitingRequest> waiting = {};
 
     friend bool operator==(const ActorStatus&, const ActorStatus&) = default;
 };

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "messages/wire_control.hpp"
 
@@ -40,7 +41,24 @@ Json value_of(const std::string& text) {
     return text;
 }
 
+/// "1 2 3" of a field whose name ends so: an array of numbers.
+constexpr std::string_view list_suffix = "-list";
+
+Json numbers_of(const std::string& text) {
+    auto numbers = Json::array();
+    std::istringstream in(text);
+    for (std::uint64_t number = 0; in >> number;)
+        numbers.push_back(number);
+    return numbers;
+}
+
 std::string text_of(const Json& value) {
+    if (value.is_array()) {
+        std::string text;
+        for (const auto& item : value)
+            text += (text.empty() ? "" : " ") + text_of(item);
+        return text;
+    }
     if (value.is_boolean()) return value.get<bool>() ? "YES" : "NO";
     if (value.is_string()) return value.get<std::string>();
     return value.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -58,10 +76,15 @@ Json pack(const LatencyHistogram& times) {
 
 Json pack(const ActorStatus& actor) {
     Json json{{"name", component_name(actor.heading)}};
-    for (const auto& [name, value] : actor.fields)
-        json[hyphenated(name)] = value_of(value);
-    for (const auto& [name, times] : actor.times)
-        json["times"][name] = pack(times);
+    for (const auto& [name, value] : actor.fields) {
+        const auto key = hyphenated(name);
+        json[key] = key.ends_with(list_suffix) ? numbers_of(value) : value_of(value);
+    }
+    for (const auto& [type, times] : actor.times) {
+        Json item{{"type", type}};
+        item.update(pack(times));
+        json["times"].push_back(std::move(item));
+    }
     return json;
 }
 
@@ -99,7 +122,7 @@ Json pack(const DeviceStatus& device) {
 }
 
 Json pack(const PendingRequest& request) {
-    return {{"seq", request.seq}, {"type", request.type}};
+    return {{"seq", request.seq}, {"type", request.type}, {"waited-ms", request.waited_ms}};
 }
 
 template <class Item>
@@ -224,6 +247,7 @@ void unpack(const Json& json, DeviceStatus& out) {
 void unpack(const Json& json, PendingRequest& out) {
     take(json, "seq", out.seq);
     take(json, "type", out.type);
+    take(json, "waited-ms", out.waited_ms);
 }
 
 template <class Part>
@@ -272,13 +296,21 @@ void unpack(const Json& json, LogStatus& out) {
     take_hex(json, "state-digest", out.state_digest);
 }
 
+void take_times(const Json& list, ActorStatus& out) {
+    for (const auto& item : list) {
+        if (!item.is_object()) continue;
+        auto& [type, times] = out.times.emplace_back();
+        take(item, "type", type);
+        unpack(item, times);
+    }
+}
+
 void unpack(const Json& json, ActorStatus& out) {
     for (const auto& [key, value] : json.items()) {
         if (key == "name")
             out.heading = text_of(value);
-        else if (key == "times" && value.is_object())
-            for (const auto& [name, times] : value.items())
-                unpack(times, out.times.emplace_back(name, LatencyHistogram{}).second);
+        else if (key == "times" && value.is_array())
+            take_times(value, out);
         else
             out.fields.emplace_back(key, text_of(value));
     }

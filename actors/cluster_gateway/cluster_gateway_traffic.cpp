@@ -198,6 +198,10 @@ ActorStatus ClusterGatewayCore::status() const {
     status.fields.emplace_back("quorum", quorum_ && quorum_->quorate ? "YES" : "NO");
     add("ring", quorum_ ? quorum_->ring : 0);
     add("nodes", quorum_ ? quorum_->nodes.size() : 0);
+    std::string nodes;
+    for (const NodeId node : quorum_ ? quorum_->nodes : std::vector<NodeId>{})
+        nodes += (nodes.empty() ? "" : " ") + std::to_string(node);
+    status.fields.emplace_back("node_list", nodes);
     add("groups", by_group_.size());
     add("sent", sent_);
     add("delivered", delivered_);

@@ -136,7 +136,7 @@ KernelGatewayActor::behavior_type kernel_gateway(Self self, KernelGatewayConfig 
             self->state.config.watcher->unwatch(self->state.config.socket->descriptor());
             self->quit();
         },
-        [self](const StatusQuery&) { return self->state.core->status(); },
+        [self](const StatusQuery&) { return self->state.core->status(now_of(self)); },
     };
 }
 

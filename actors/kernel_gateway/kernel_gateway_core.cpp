@@ -135,7 +135,7 @@ std::optional<RouteSlot> KernelGatewayCore::remove_route(Luid luid) {
     return slot;
 }
 
-ActorStatus KernelGatewayCore::status() const {
+ActorStatus KernelGatewayCore::status(TimePoint now) const {
     ActorStatus status{.heading = "KERNEL COMPONENT DEBUGGING::", .fields = {}};
     const auto add = [&status](std::string name, std::uint64_t value) {
         status.fields.emplace_back(std::move(name), std::to_string(value));
@@ -157,6 +157,14 @@ ActorStatus KernelGatewayCore::status() const {
     }
     for (std::size_t kind = 0; kind < request_kinds; ++kind)
         if (times_[kind].count() > 0) status.times.emplace_back(name_of(static_cast<RequestType>(kind)), times_[kind]);
+    const auto add_waiting = [&status, now](const Question& question, TimePoint begun) {
+        const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(now - begun);
+        status.waiting.push_back({question.luid, question.seq, static_cast<std::uint64_t>(waited.count())});
+    };
+    for (const Begun& place : begun_)
+        if (place.at) add_waiting(place.question, *place.at);
+    for (const auto& [question, begun] : waiting_)
+        add_waiting(question, begun);
     return status;
 }
 

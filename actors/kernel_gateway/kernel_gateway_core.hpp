@@ -63,7 +63,7 @@ class KernelGatewayCore {
     /// The slot that is free now, or nothing if there was no such route.
     std::optional<RouteSlot> remove_route(Luid luid);
 
-    ActorStatus status() const;
+    ActorStatus status(TimePoint now) const;
 
   private:
     static constexpr std::size_t fault_kinds = static_cast<std::size_t>(KernelFrameFault::unterminated_text) + 1;

@@ -45,7 +45,11 @@ void MirrorLogCore::delivered(MemberId sender, const ClusterMessage& message, In
     if (ended_ || !in_group_) return;
     if (sender == self_) control_.delivered(message, now, effects);
     handle(GroupDelivery{sender, message}, now, effects);
-    if (state_) progress_meter_.note(state_->sync_count(), now);
+    if (state_) {
+        progress_meter_.note(state_->sync_count(), now);
+        if (const auto line = progress_meter_.tell(state_->sync_count(), state_->region_count(), now))
+            say(LogLevel::info, *line, effects);
+    }
     after_event(now, effects);
 }
 

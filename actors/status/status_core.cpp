@@ -1,5 +1,6 @@
 #include "actors/status/status_core.hpp"
 
+#include <map>
 #include <utility>
 
 #include "messages/invariant.hpp"
@@ -38,8 +39,26 @@ bool StatusCore::on_log(std::uint64_t snapshot, std::size_t index, std::variant<
     return place(snapshot_.logs, snapshot, index, std::move(part));
 }
 
+void StatusCore::add_waited() {
+    std::map<std::pair<Luid, std::uint32_t>, std::uint64_t> waited;
+    for (auto& part : snapshot_.actors) {
+        auto* actor = std::get_if<ActorStatus>(&part);
+        if (actor == nullptr) continue;
+        for (const auto& request : std::exchange(actor->waiting, {}))
+            waited[{request.luid, request.seq}] = request.waited_ms;
+    }
+    for (auto& part : snapshot_.logs) {
+        auto* log = std::get_if<LogStatus>(&part);
+        if (log == nullptr) continue;
+        for (auto& request : log->pending)
+            if (const auto found = waited.find({log->luid, request.seq}); found != waited.end())
+                request.waited_ms = found->second;
+    }
+}
+
 StatusSnapshot StatusCore::finish() {
     outstanding_ = 0;
+    add_waited();
     return std::exchange(snapshot_, {});
 }
 

@@ -40,6 +40,8 @@ class StatusCore {
   private:
     template <class Parts, class Part>
     bool place(Parts& parts, std::uint64_t snapshot, std::size_t index, Part part);
+    /// How long the logs' pending requests have waited, by what the kernel's gateway knows.
+    void add_waited();
 
     StatusSnapshot snapshot_;
     /// By index, actors first: the part is here.

@@ -98,7 +98,8 @@ void add_device(Lines& lines, const LogStatus& log) {
 void add_pending(Lines& lines, const std::vector<PendingRequest>& pending) {
     lines.field("pending", pending.empty() ? "none" : "");
     for (std::size_t i = 0; i < std::min(pending.size(), listed_max); ++i)
-        lines.item(pending[i].type + " seq " + std::to_string(pending[i].seq));
+        lines.item(pending[i].type + " seq " + std::to_string(pending[i].seq) + ", for " +
+                   std::to_string(pending[i].waited_ms) + " ms");
     lines.more(pending.size());
 }
 

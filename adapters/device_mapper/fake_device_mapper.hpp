@@ -17,6 +17,12 @@ class FakeDeviceMapper final : public DeviceMapper {
             all.push_back(mirror);
         return all;
     }
+    Result<std::string, std::string> status(const std::string& name) override {
+        calls_for_status.push_back(name);
+        const auto found = statuses.find(name);
+        if (found == statuses.end()) return Failure<std::string>("it has none");
+        return found->second;
+    }
     Result<void, std::string> create(const MappedMirror& mirror) override {
         if (!failure.empty()) return Failure<std::string>(failure);
         calls.push_back("create " + mirror.name);
@@ -50,7 +56,9 @@ class FakeDeviceMapper final : public DeviceMapper {
 
     std::map<std::string, MappedMirror> devices;
     std::map<std::string, std::string> loaded;
+    std::map<std::string, std::string> statuses;
     std::vector<std::string> calls;
+    std::vector<std::string> calls_for_status;
     /// Of create() and load(); empty: they succeed.
     std::string failure;
 };

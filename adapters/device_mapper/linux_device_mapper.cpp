@@ -115,6 +115,19 @@ Result<std::vector<MappedMirror>, std::string> LinuxDeviceMapper::mirrors() {
     }
 }
 
+Result<std::string, std::string> LinuxDeviceMapper::status(const std::string& name) {
+    const auto task = make_task(DM_DEVICE_STATUS, name);
+    if (!task || dm_task_run(task.get()) == 0) return failure("cannot ask for the status of " + name);
+    std::uint64_t start = 0;
+    std::uint64_t sectors = 0;
+    char* type = nullptr;
+    char* parameters = nullptr;
+    dm_get_next_target(task.get(), nullptr, &start, &sectors, &type, &parameters);
+    if (type == nullptr || parameters == nullptr || std::strcmp(type, "mirror") != 0)
+        return Failure<std::string>(name + ": is no mirror");
+    return std::string(parameters);
+}
+
 Result<void, std::string> LinuxDeviceMapper::create(const MappedMirror& mirror) {
     const auto task = make_task(DM_DEVICE_CREATE, mirror.name);
     if (!task || dm_task_set_uuid(task.get(), mirror.uuid.c_str()) == 0 || !add_table(task.get(), mirror) ||
@@ -132,7 +145,11 @@ Result<void, std::string> LinuxDeviceMapper::load(const MappedMirror& mirror) {
 
 Result<void, std::string> LinuxDeviceMapper::suspend(const std::string& name) {
     const auto task = make_task(DM_DEVICE_SUSPEND, name);
-    if (!task || dm_task_run(task.get()) == 0) return failure("cannot suspend " + name);
+    // Writes that wait because a leg has failed would fail if they had to end now, and a file system that waits for
+    // them could not be frozen.
+    if (!task || dm_task_no_flush(task.get()) == 0 || dm_task_skip_lockfs(task.get()) == 0 ||
+        dm_task_run(task.get()) == 0)
+        return failure("cannot suspend " + name);
     return {};
 }
 

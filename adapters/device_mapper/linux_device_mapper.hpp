@@ -10,6 +10,7 @@ class LinuxDeviceMapper final : public DeviceMapper {
     LinuxDeviceMapper();
 
     Result<std::vector<MappedMirror>, std::string> mirrors() override;
+    Result<std::string, std::string> status(const std::string& name) override;
     Result<void, std::string> create(const MappedMirror& mirror) override;
     Result<void, std::string> load(const MappedMirror& mirror) override;
     Result<void, std::string> suspend(const std::string& name) override;

@@ -94,6 +94,19 @@ Findings findings_of(const SystemFacts& facts, const Result<StatusSnapshot, std:
     return findings;
 }
 
+Findings findings_of_tab(const Result<Cmirrortab, std::string>& tab, const std::set<std::string>& mirrors) {
+    Findings findings;
+    if (!tab) {
+        add(findings, false, "the lines of the tab make sense", tab.error() + "; cmirrortab(5) describes them");
+        return findings;
+    }
+    for (const auto& entry : tab->entries())
+        if (!entry.noauto)
+            add(findings, mirrors.contains(entry.name), "mirror " + entry.name + " is active",
+                "cmirrorctl activate " + entry.name);
+    return findings;
+}
+
 std::string check_screen(const Findings& findings, bool colour) {
     std::string text;
     for (const auto& finding : findings) {

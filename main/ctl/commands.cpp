@@ -2,16 +2,19 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
 
 #include "adapters/control_socket/unix_control_socket.hpp"
 #include "main/ctl/check_screen.hpp"
 #include "main/ctl/metrics.hpp"
-#include "main/ctl/mirror_table.hpp"
-#include "main/ctl/status_screen.hpp"
 #include "messages/wire_control.hpp"
 #include "messages/wire_status.hpp"
 
@@ -31,18 +34,56 @@ void print(const nlohmann::ordered_json& json) {
 /// The daemon cannot be asked, or this user must not.
 int unreachable(const Context& context, const std::string& why) {
     complain(why);
-    const int code = code_of_silence(context);
-    nlohmann::ordered_json json{{"version", control_version}};
-    if (code == not_running) json["running"] = false;
-    json["error"] = why;
-    if (context.json) print(json);
-    return code;
+    if (context.json) std::fputs(silence_document(context, why, Indent::readable).c_str(), stdout);
+    return code_of_silence(context);
+}
+
+std::set<std::string> active_names(DeviceMapper& devices) {
+    std::set<std::string> names;
+    const auto mirrors = devices.mirrors();
+    if (!mirrors) return names;
+    for (const auto& mirror : *mirrors)
+        names.insert(mirror.name);
+    return names;
+}
+
+/// The collector must never read half a file, and is another user.
+bool write_whole(const std::string& path, const std::string& text) {
+    namespace fs = std::filesystem;
+    const auto draft = path + ".new";
+    std::ofstream out(draft, std::ios::trunc);
+    out << text << std::flush;
+    std::error_code error;
+    constexpr auto readable =
+        fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read | fs::perms::others_read;
+    if (out) fs::permissions(draft, readable, error);
+    if (out && !error) fs::rename(draft, path, error);
+    if (out && !error) return true;
+    fs::remove(draft, error);
+    return false;
+}
+
+/// Empty: it may be gone.
+std::string why_not_gone(const StatusSnapshot& snapshot, NodeId node) {
+    const auto name = "node " + std::to_string(node);
+    if (snapshot.daemon.node == node) return name + " is this node";
+    std::istringstream nodes(field_of(snapshot, "cluster", "node-list"));
+    for (NodeId one = 0; nodes >> one;)
+        if (one == node)
+            return name +
+                   " is in the cluster at this moment, nothing was done: have it fenced, or its power cut, and try "
+                   "again when corosync has lost it (\"corosync-quorumtool\")";
+    return {};
+}
+
+int not_done(const Context& context, const std::string& why) {
+    if (context.json) print({{"version", control_version}, {"error", why}});
+    return failed;
 }
 
 int refused(const Context& context, const std::string& why) {
     complain("cmirrord refuses: " + why);
-    if (context.json) print({{"version", control_version}, {"error", why}});
-    return failed;
+    return not_done(context, why);
 }
 
 }  // namespace
@@ -52,17 +93,20 @@ int code_of_silence(const Context& context) {
     return ::access(context.socket.c_str(), W_OK) != 0 && errno == EACCES ? failed : not_running;
 }
 
+std::string silence_document(const Context& context, const std::string& why, Indent indent) {
+    nlohmann::ordered_json json{{"version", control_version}};
+    if (code_of_silence(context) == not_running) json["running"] = false;
+    json["error"] = why;
+    return json.dump(static_cast<int>(indent), ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
 void complain(const std::string& what) {
     std::fprintf(stderr, "cmirrorctl: %s\n", what.c_str());
 }
 
-MirrorNames mirror_names(DeviceMapper& devices) {
-    MirrorNames names;
-    const auto mirrors = devices.mirrors();
-    if (!mirrors) return names;
-    for (const auto& mirror : *mirrors)
-        if (const auto table = parse_table(mirror.parameters)) names.emplace(table->log_uuid, mirror.name);
-    return names;
+LocalMirrors mirrors_of(const Context& context, const StatusSnapshot& snapshot, AskLegs ask) {
+    const auto tab = load_tab(context.tab);
+    return local_mirrors(*context.devices, tab ? *tab : Cmirrortab{}, snapshot, ask);
 }
 
 Result<StatusSnapshot, std::string> snapshot_of(const Context& context) {
@@ -94,11 +138,11 @@ int show_status(const Context& context, bool verbose) {
     if (!answer) return unreachable(context, answer.error());
     const auto snapshot = unpack_status(*answer);
     if (!snapshot) return refused(context, snapshot.error());
-    const auto names = mirror_names(*context.devices);
-    const auto text = context.json ? status_document(*answer, *snapshot, names)
-                                   : status_screen(*snapshot, names, {verbose, context.colour});
+    const auto mirrors = mirrors_of(context, *snapshot, AskLegs::of_all);
+    const auto text = context.json ? status_document(*answer, *snapshot, mirrors)
+                                   : status_screen(*snapshot, mirrors, {verbose, context.colour});
     std::fputs(text.c_str(), stdout);
-    return problems_of(*snapshot, names).empty() ? success : failed;
+    return problems_of(*snapshot, mirrors).empty() ? success : failed;
 }
 
 int show_events(const Context& context) {
@@ -121,29 +165,25 @@ int show_metrics(const Context& context, const std::string& textfile) {
     const auto snapshot = answer ? unpack_status(*answer) : Failure<std::string>(answer.error());
     if (answer && !snapshot) return refused(context, snapshot.error());
     if (!snapshot) complain(snapshot.error());
-    const auto names = mirror_names(*context.devices);
+    const auto mirrors = snapshot ? mirrors_of(context, *snapshot, AskLegs::of_all) : LocalMirrors{};
     const auto text = !snapshot      ? metrics_text_down()
-                      : context.json ? status_document(*answer, *snapshot, names)
-                                     : metrics_text(*snapshot, names);
+                      : context.json ? status_document(*answer, *snapshot, mirrors)
+                                     : metrics_text(*snapshot, mirrors);
     const int code = snapshot ? success : code_of_silence(context);
     if (textfile.empty()) {
         std::fputs(text.c_str(), stdout);
         return code;
     }
-    // The collector must never read half a file.
-    const auto draft = textfile + ".new";
-    std::ofstream out(draft, std::ios::trunc);
-    out << text << std::flush;
-    if (!out || std::rename(draft.c_str(), textfile.c_str()) != 0) {
-        complain(textfile + ": cannot be written");
-        return failed;
-    }
-    return code;
+    if (write_whole(textfile, text)) return code;
+    complain(textfile + ": cannot be written");
+    return failed;
 }
 
 int check(const Context& context, SystemInspector& system) {
     const auto snapshot = snapshot_of(context);
-    const auto findings = findings_of(system.inspect(), snapshot, context.version);
+    auto findings = findings_of(system.inspect(), snapshot, context.version);
+    std::ranges::move(findings_of_tab(load_tab(context.tab), active_names(*context.devices)),
+                      std::back_inserter(findings));
     const auto text = context.json ? check_document(findings) : check_screen(findings, context.colour);
     std::fputs(text.c_str(), stdout);
     if (!snapshot) return code_of_silence(context);
@@ -153,6 +193,14 @@ int check(const Context& context, SystemInspector& system) {
 }
 
 int tell_node_gone(const Context& context, NodeId node) {
+    const auto state = ask(context, StatusRequest{});
+    if (!state) return unreachable(context, state.error());
+    const auto snapshot = unpack_status(*state);
+    if (!snapshot) return refused(context, snapshot.error());
+    if (const auto why = why_not_gone(*snapshot, node); !why.empty()) {
+        complain(why);
+        return not_done(context, why);
+    }
     const auto answer = ask(context, NodeGone{node});
     if (!answer) return unreachable(context, answer.error());
     const auto reply = unpack_control_reply(*answer);

@@ -6,6 +6,7 @@
 #include "main/ctl/exit_code.hpp"
 #include "main/ctl/health.hpp"
 #include "main/ctl/mirrors.hpp"
+#include "main/ctl/status_screen.hpp"
 #include "messages/device_mapper.hpp"
 #include "messages/identity.hpp"
 #include "messages/system_facts.hpp"
@@ -31,8 +32,11 @@ void complain(const std::string& what);
 /// The exit code when the daemon does not answer: it does not run, or this user must not ask.
 int code_of_silence(const Context& context);
 
-/// Names by the uuid of the log; none if the devices cannot be listed.
-MirrorNames mirror_names(DeviceMapper& devices);
+/// One JSON object that says so.
+std::string silence_document(const Context& context, const std::string& why, Indent indent);
+
+/// This node's mirrors; one whose line of the tab cannot be read counts as one that has none.
+LocalMirrors mirrors_of(const Context& context, const StatusSnapshot& snapshot, AskLegs ask);
 
 /// The daemon's snapshot, or why it cannot be asked.
 Result<StatusSnapshot, std::string> snapshot_of(const Context& context);

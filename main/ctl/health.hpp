@@ -1,19 +1,16 @@
 // What is wrong, and what to do about it.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
+#include "main/ctl/local_mirrors.hpp"
 #include "messages/status_snapshot.hpp"
 
 namespace cmirror::ctl {
 
-/// Names of the mapped devices by the uuid of their log.
-using MirrorNames = std::map<std::string, std::string>;
-
 /// The device's name, else the log's uuid.
-std::string name_of(const LogStatus& log, const MirrorNames& names);
+std::string name_of(const LogStatus& log, const LocalMirrors& mirrors);
 
 struct Problem {
     /// A mirror's name; empty: the daemon as a whole.
@@ -26,7 +23,7 @@ struct Problem {
 };
 
 /// None: healthy.
-std::vector<Problem> problems_of(const StatusSnapshot& snapshot, const MirrorNames& names);
+std::vector<Problem> problems_of(const StatusSnapshot& snapshot, const LocalMirrors& mirrors);
 
 /// The value of a field of one of the daemon's parts, or an empty text. `part` as in the JSON: "cluster".
 std::string field_of(const StatusSnapshot& snapshot, std::string_view part, std::string_view field);

@@ -1,5 +1,6 @@
 #include "main/ctl/metrics.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <utility>
@@ -117,6 +118,18 @@ const std::vector<LogMetric>& log_metrics() {
     return metrics;
 }
 
+std::uint64_t oldest_request_ms(const LogStatus& log) {
+    std::uint64_t oldest = 0;
+    for (const auto& request : log.pending)
+        oldest = std::max(oldest, request.waited_ms);
+    return oldest;
+}
+
+std::uint64_t failed_legs(const LocalMirror& mirror) {
+    return static_cast<std::uint64_t>(
+        std::count_if(mirror.legs.begin(), mirror.legs.end(), [](const Leg& leg) { return leg.failed(); }));
+}
+
 /// Text values and what is no counter are left out: the parts' fields are for people first.
 void add_components(Metrics& metrics, const StatusSnapshot& snapshot) {
     const std::vector<std::pair<std::string, std::string>> counters{
@@ -155,15 +168,15 @@ std::string metrics_text_down() {
     return metrics.take();
 }
 
-std::string metrics_text(const StatusSnapshot& snapshot, const MirrorNames& names) {
+std::string metrics_text(const StatusSnapshot& snapshot, const LocalMirrors& mirrors) {
     Metrics metrics;
     metrics.head("up", "gauge", "1 if the daemon answers.");
     metrics.sample("up", {}, 1);
     metrics.head("info", "gauge", "The daemon.");
     metrics.sample("info", {{"version", snapshot.daemon.version}, {"node", std::to_string(snapshot.daemon.node)}}, 1);
     add_components(metrics, snapshot);
-    const auto labels_of = [&names](const LogStatus& log) {
-        return Labels{{"mirror", name_of(log, names)}, {"uuid", std::string(log.uuid.text())}};
+    const auto labels_of = [&mirrors](const LogStatus& log) {
+        return Labels{{"mirror", name_of(log, mirrors)}, {"uuid", std::string(log.uuid.text())}};
     };
     const auto for_each_log = [&snapshot](const std::function<void(const LogStatus&)>& use) {
         for (const auto& part : snapshot.logs)
@@ -173,6 +186,16 @@ std::string metrics_text(const StatusSnapshot& snapshot, const MirrorNames& name
         metrics.head(metric.name, metric.type, metric.help);
         for_each_log([&](const LogStatus& log) { metrics.sample(metric.name, labels_of(log), metric.value(log)); });
     }
+    metrics.head("oldest_request_age_seconds", "gauge", "How long the request that waits for longest has waited.");
+    for_each_log([&](const LogStatus& log) {
+        metrics.sample("oldest_request_age_seconds", labels_of(log),
+                       seconds_text(static_cast<double>(oldest_request_ms(log)) / 1e3));
+    });
+    metrics.head("legs_failed", "gauge", "Legs that have failed on this node.");
+    for_each_log([&](const LogStatus& log) {
+        if (const auto found = mirrors.find(std::string(log.uuid.text())); found != mirrors.end())
+            metrics.sample("legs_failed", labels_of(log), failed_legs(found->second));
+    });
     metrics.head("round_duration_seconds", "histogram", "From a multicast to its delivery on this node.");
     for_each_log(
         [&](const LogStatus& log) { metrics.histogram("round_duration_seconds", labels_of(log), log.round_time); });

@@ -9,7 +9,7 @@
 namespace cmirror::ctl {
 
 /// Text format 0.0.4, names with the prefix `cmirror_`, base units.
-std::string metrics_text(const StatusSnapshot& snapshot, const MirrorNames& names);
+std::string metrics_text(const StatusSnapshot& snapshot, const LocalMirrors& mirrors);
 /// When the daemon cannot be asked.
 std::string metrics_text_down();
 

@@ -79,4 +79,17 @@ std::optional<MirrorTable> parse_table(std::string_view parameters) {
     return table;
 }
 
+std::string leg_letters(std::string_view status) {
+    Words words(status);
+    const auto legs = words.number();
+    if (!words.good() || legs == 0 || legs > words_max) return {};
+    for (std::uint64_t leg = 0; leg < legs; ++leg)
+        words.word();
+    // How much is in sync, and how many words are about health.
+    words.word();
+    if (words.number() != 1) return {};
+    const auto letters = words.word();
+    return words.good() && letters.size() == legs ? letters : std::string{};
+}
+
 }  // namespace cmirror::ctl

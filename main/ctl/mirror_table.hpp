@@ -29,5 +29,8 @@ struct MirrorTable {
 std::string table_text(const MirrorTable& table);
 /// Nothing for a table of another kind, or one that makes no sense.
 std::optional<MirrorTable> parse_table(std::string_view parameters);
+/// From a mirror's status line behind the word "mirror": a letter a leg, 'A' for one that works. Empty if the line
+/// makes no sense.
+std::string leg_letters(std::string_view status);
 
 }  // namespace cmirror::ctl

@@ -13,42 +13,8 @@ constexpr std::uint64_t region_sectors_default = 1024;
 /// Regions that a mirror has at most unless its region size is given.
 constexpr std::uint64_t regions_default_max = 1ULL << 20U;
 
-tl::unexpected<Refusal> refuse(std::string text, ExitCode code = failed) {
-    return tl::unexpected<Refusal>(Refusal{code, std::move(text)});
-}
-
-tl::unexpected<Refusal> no_such(const std::string& name, const std::string& tab_path) {
-    return refuse("there is no mirror \"" + name + "\" in " + tab_path +
-                  ": make it with \"cmirrorctl create\", or copy its line from a node that has it");
-}
-
 std::string number_text(const DiskFacts& disk) {
     return std::to_string(disk.major) + ":" + std::to_string(disk.minor);
-}
-
-std::string list_of(const std::vector<NodeId>& nodes) {
-    std::string text = nodes.size() == 1 ? "node" : "nodes";
-    for (const auto node : nodes)
-        text += (text.size() > 5 ? ", " : " ") + std::to_string(node);
-    return text;
-}
-
-const LogStatus* find_log(const StatusSnapshot& snapshot, const std::string& log_uuid) {
-    for (const auto& part : snapshot.logs)
-        if (const auto* log = std::get_if<LogStatus>(&part); log != nullptr && log->uuid.text() == log_uuid) return log;
-    return nullptr;
-}
-
-/// The nodes beside this one that use the log, or may.
-std::vector<NodeId> others_of(const LogStatus& log, NodeId self) {
-    std::set<NodeId> nodes;
-    for (const auto& member : log.members)
-        nodes.insert(member.id.node);
-    // One that is away may still write.
-    for (const auto& marks : log.marks)
-        nodes.insert(marks.owner.node);
-    nodes.erase(self);
-    return {nodes.begin(), nodes.end()};
 }
 
 /// The uuid of the mapped device. The log's is made to be one, unless somebody chose another kind.
@@ -70,13 +36,9 @@ std::uint64_t region_size_for(std::uint64_t sectors) {
 
 }  // namespace
 
-std::string next_log_uuid(const std::string& log_uuid) {
-    const auto dot = log_uuid.rfind('.');
-    const auto number = dot == std::string::npos ? std::string{} : log_uuid.substr(dot + 1);
-    constexpr std::size_t digits_max = 6;
-    if (number.empty() || number.size() > digits_max || number.find_first_not_of("0123456789") != std::string::npos)
-        return log_uuid + ".2";
-    return log_uuid.substr(0, dot + 1) + std::to_string(std::stoul(number) + 1);
+tl::unexpected<Refusal> no_such_mirror(const std::string& name, const std::string& tab_path) {
+    return refuse("there is no mirror \"" + name + "\" in " + tab_path +
+                  ": make it with \"cmirrorctl create\", or copy its line from a node that has it");
 }
 
 // -- what the commands share -------------------------------------------------------------------------
@@ -91,7 +53,7 @@ Result<TabEntry, Refusal> Mirrors::entry_of(const std::string& name) {
     const auto known = tab();
     if (!known) return tl::unexpected(known.error());
     const auto* entry = known->find(name);
-    if (entry == nullptr) return no_such(name, tools_.tab_path);
+    if (entry == nullptr) return no_such_mirror(name, tools_.tab_path);
     return *entry;
 }
 
@@ -107,26 +69,6 @@ Result<void, Refusal> Mirrors::daemon_runs() {
     // Without it the kernel would wait for answers, and would then fail.
     if (const auto snapshot = tools_.status(); !snapshot) return refuse(snapshot.error(), not_running);
     return {};
-}
-
-Result<void, Refusal> Mirrors::may_replace(const TabEntry& entry, const ReplaceOrder& order) {
-    const auto snapshot = tools_.status();
-    if (!snapshot) return refuse(snapshot.error(), not_running);
-    const auto* log = find_log(*snapshot, entry.log_uuid);
-    if (log == nullptr)
-        return refuse(entry.name + ": the daemon does not know its log " + entry.log_uuid +
-                      ": if it was started again since, \"dmsetup status " + entry.name +
-                      "\" makes the kernel tell it; then try again");
-    // What is out of sync is certain on the first leg alone.
-    if (entry.legs.front() == order.old_leg && log->sync_count < log->region_count && !order.force)
-        return refuse(order.old_leg + ": " + std::to_string(log->region_count - log->sync_count) +
-                      " regions are not on the other legs yet: wait for the resynchronisation (\"cmirrorctl "
-                      "status\"), or use --force if what they hold may be lost");
-    const auto nodes = others_of(*log, snapshot->daemon.node);
-    if (nodes.empty() || order.hold) return {};
-    return refuse(entry.name + ": is active on " + list_of(nodes) +
-                  " as well. There first: \"cmirrorctl replace-leg --hold " + entry.name + " " + order.old_leg + " " +
-                  order.new_leg + "\" (writes wait from then on), or \"cmirrorctl deactivate " + entry.name + "\"");
 }
 
 Result<DiskFacts, Refusal> Mirrors::usable(const std::string& path, bool force) {
@@ -147,7 +89,9 @@ Result<MappedMirror, Refusal> Mirrors::device_of(const TabEntry& entry, const st
     std::string log_device;
     if (!entry.log_device.empty()) {
         const auto disk = tools_.disks->inspect(entry.log_device);
-        if (!disk) return refuse(disk.error());
+        if (!disk)
+            return refuse(disk.error() + ": bring it back, or on all nodes name another log device, or none, in " +
+                          tools_.tab_path);
         log_device = number_text(*disk);
     }
     auto table = table_of(entry, log_device);
@@ -160,13 +104,19 @@ Result<MappedMirror, Refusal> Mirrors::device_of(const TabEntry& entry, const st
     return mirror;
 }
 
+tl::unexpected<Refusal> Mirrors::not_made(const TabEntry& entry, const std::string& why) {
+    for (const auto& leg : entry.legs)
+        if (const auto disk = tools_.disks->inspect(leg); !disk)
+            return refuse(disk.error() + ": bring it back, or replace it: \"cmirrorctl replace-leg --force " +
+                          entry.name + " " + leg + " NEW\"");
+    return refuse(why + " (what the kernel and the daemon say: \"dmesg\", \"journalctl -u lvm2-cmirrord\")");
+}
+
 Outcome Mirrors::load(const TabEntry& entry, const std::vector<std::string>& extra_options) {
     const auto mirror = device_of(entry, extra_options);
     if (!mirror) return tl::unexpected(mirror.error());
     const auto made = tools_.devices->create(*mirror);
-    if (!made)
-        return refuse(made.error() +
-                      " (what the kernel and the daemon say: \"dmesg\", \"journalctl -u lvm2-cmirrord\")");
+    if (!made) return not_made(entry, made.error());
     return entry.name + ": active";
 }
 
@@ -299,7 +249,7 @@ Outcome Mirrors::deactivate_all() {
 Outcome Mirrors::remove(const std::string& name) {
     auto known = tab();
     if (!known) return tl::unexpected(known.error());
-    if (known->find(name) == nullptr) return no_such(name, tools_.tab_path);
+    if (known->find(name) == nullptr) return no_such_mirror(name, tools_.tab_path);
     auto gone = deactivate(name);
     if (!gone) return gone;
     known->erase(name);
@@ -307,13 +257,29 @@ Outcome Mirrors::remove(const std::string& name) {
     return name + ": removed from this node; its legs keep their data";
 }
 
+// To a leg that has failed a kernel writes again under another table alone, be it the same one.
+Result<void, Refusal> Mirrors::load_again(const MappedMirror& mirror) {
+    const auto known = tab();
+    const auto* entry = known ? known->find(mirror.name) : nullptr;
+    const auto table = parse_table(mirror.parameters);
+    if (entry == nullptr || !table || table->log_uuid != entry->log_uuid) return {};
+    const auto status = tools_.devices->status(mirror.name);
+    if (!status || leg_letters(*status).find_first_not_of('A') == std::string::npos) return {};
+    const auto same = device_of(*entry, {});
+    if (!same) return tl::unexpected(same.error());
+    if (const auto loaded = tools_.devices->load(*same); !loaded) return refuse(loaded.error());
+    return {};
+}
+
 Outcome Mirrors::refresh(const std::string& name) {
     const auto there = active(name);
     if (!there) return tl::unexpected(there.error());
     if (!*there) return refuse(name + ": is not active on this node: \"cmirrorctl activate " + name + "\"");
     if (const auto runs = daemon_runs(); !runs) return tl::unexpected(runs.error());
-    if (!(*there)->suspended)
+    if (!(*there)->suspended) {
+        if (const auto again = load_again(**there); !again) return tl::unexpected(again.error());
         if (const auto suspended = tools_.devices->suspend(name); !suspended) return refuse(suspended.error());
+    }
     if (const auto resumed = tools_.devices->resume(name); !resumed)
         return refuse(resumed.error() + ": it is suspended and its users wait; try \"cmirrorctl refresh " + name +
                       "\" again");
@@ -325,50 +291,6 @@ Outcome Mirrors::refresh(const std::string& name) {
     if (entry == nullptr || !table || table->log_uuid == entry->log_uuid) return name + ": refreshed";
     return name + ": refreshed, with another log (" + table->log_uuid + "): copy its line of " + tools_.tab_path +
            " from the node where the leg was replaced";
-}
-
-Outcome Mirrors::replace_leg(const ReplaceOrder& order) {
-    auto known = tab();
-    if (!known) return tl::unexpected(known.error());
-    const auto* entry = known->find(order.name);
-    if (entry == nullptr) return no_such(order.name, tools_.tab_path);
-    const auto old_leg = std::find(entry->legs.begin(), entry->legs.end(), order.old_leg);
-    if (old_leg == entry->legs.end())
-        return refuse(order.old_leg + ": is no leg of " + order.name + ": " + tab_line(*entry));
-    const auto there = active(order.name);
-    if (!there) return tl::unexpected(there.error());
-    if (!*there) return refuse(order.name + ": is not active on this node: \"cmirrorctl activate " + order.name + "\"");
-    const auto disk = usable(order.new_leg, order.force);
-    if (!disk) return tl::unexpected(disk.error());
-    if (disk->bytes / 512 < entry->sectors)
-        return refuse(order.new_leg + ": has less than the mirror's " + size_text(entry->sectors));
-    if (const auto may = may_replace(*entry, order); !may) return tl::unexpected(may.error());
-    auto next = *entry;
-    next.log_uuid = next_log_uuid(entry->log_uuid);
-    // The first leg is what the others are copied from: one that holds the data.
-    std::erase(next.legs, order.old_leg);
-    next.legs.push_back(order.new_leg);
-    const auto mirror = device_of(next, {});
-    if (!mirror) return tl::unexpected(mirror.error());
-    if (const auto loaded = tools_.devices->load(*mirror); !loaded) return refuse(loaded.error());
-    if (const auto suspended = tools_.devices->suspend(order.name); !suspended) return refuse(suspended.error());
-    if (order.hold)
-        return order.name +
-               ": suspended, its users wait. Now replace the leg on the next node, on the last one without "
-               "--hold; then here \"cmirrorctl refresh " +
-               order.name + "\"";
-    // The old log's bits speak of the old leg.
-    if (!next.log_device.empty())
-        if (const auto wiped = tools_.disks->wipe_log(next.log_device); !wiped)
-            return refuse(wiped.error() + ": " + order.name + " is suspended; undo it with \"dmsetup clear " +
-                          order.name + "\" and \"dmsetup resume " + order.name + "\"");
-    known->put(next);
-    if (const auto saved = save_tab(tools_.tab_path, *known); !saved) return refuse(saved.error());
-    if (const auto resumed = tools_.devices->resume(order.name); !resumed) return refuse(resumed.error());
-    return order.name + ": " + order.new_leg + " takes the place of " + order.old_leg +
-           " and is being filled\nOn the other nodes: put this line into " + tools_.tab_path +
-           ", then \"cmirrorctl refresh " + order.name + "\" or \"cmirrorctl activate " + order.name + "\"\n" +
-           tab_line(next);
 }
 
 }  // namespace cmirror::ctl

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "main/ctl/cmirrortab.hpp"
@@ -22,6 +23,11 @@ struct Refusal {
 };
 /// What was done, for a person.
 using Outcome = Result<std::string, Refusal>;
+
+inline tl::unexpected<Refusal> refuse(std::string text, ExitCode code = failed) {
+    return tl::unexpected<Refusal>(Refusal{code, std::move(text)});
+}
+tl::unexpected<Refusal> no_such_mirror(const std::string& name, const std::string& tab_path);
 
 struct CreateOrder {
     std::string name;
@@ -44,7 +50,7 @@ struct ReplaceOrder {
     std::string name;
     std::string old_leg;
     std::string new_leg;
-    /// Whatever is on the new device, and also if the other legs do not hold everything.
+    /// Whatever is on the new device; also if the other legs do not hold everything, or if the mirror is not active.
     bool force = false;
     /// Stay suspended, for another node to go first.
     bool hold = false;
@@ -75,21 +81,27 @@ class Mirrors {
     Outcome deactivate_all();
     /// Deactivates it if need be and takes it out of the tab.
     Outcome remove(const std::string& name);
-    /// Suspends and resumes it: the kernel asks for resynchronisation work again. The tab follows what is loaded.
+    /// Suspends and resumes it: the kernel asks for resynchronisation work again, and tries a leg again that had
+    /// failed.
     Outcome refresh(const std::string& name);
     /// Another device in place of a leg, under a new log: everything is copied to it. No other node may use the
-    /// mirror meanwhile.
+    /// mirror meanwhile. Writes that wait because the leg has failed go on.
     Outcome replace_leg(const ReplaceOrder& order);
 
   private:
     Outcome checked_create(const CreateOrder& order, Cmirrortab& tab);
     Outcome load(const TabEntry& entry, const std::vector<std::string>& extra_options);
+    tl::unexpected<Refusal> not_made(const TabEntry& entry, const std::string& why);
+    Result<void, Refusal> load_again(const MappedMirror& mirror);
     Result<TabEntry, Refusal> entry_of(const std::string& name);
     Result<std::optional<MappedMirror>, Refusal> active(const std::string& name);
     /// The mirror as the kernel is to have it.
     Result<MappedMirror, Refusal> device_of(const TabEntry& entry, const std::vector<std::string>& extra_options);
-    /// Whether a leg may go now, by what the daemon says of the log.
+    /// Whether a leg may go now, by what the daemon says of the log and the kernel of the legs.
     Result<void, Refusal> may_replace(const TabEntry& entry, const ReplaceOrder& order);
+    /// A leg of a mirror that is not active here, perhaps because it cannot be any more.
+    Outcome replace_in_tab(const TabEntry& next, const ReplaceOrder& order, Cmirrortab& tab);
+    Outcome replace_live(const TabEntry& next, const ReplaceOrder& order, Cmirrortab& tab);
     Result<DiskFacts, Refusal> usable(const std::string& path, bool force);
     Result<Cmirrortab, Refusal> tab();
     Result<void, Refusal> daemon_runs();

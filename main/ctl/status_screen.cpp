@@ -51,15 +51,15 @@ std::string header(const StatusSnapshot& snapshot, std::size_t logs, bool health
 }
 
 /// Mirrors that are active here, but whose kernel has not asked since the daemon was started.
-MirrorNames unasked_of(const StatusSnapshot& snapshot, const MirrorNames& names) {
-    auto left = names;
+LocalMirrors unasked_of(const StatusSnapshot& snapshot, const LocalMirrors& mirrors) {
+    auto left = mirrors;
     for (const auto& part : snapshot.logs)
         if (const auto* log = std::get_if<LogStatus>(&part)) left.erase(std::string(log->uuid.text()));
     return left;
 }
 
-std::vector<std::string> row_of(const LogStatus& log, const MirrorNames& names) {
-    const auto name = name_of(log, names);
+std::vector<std::string> row_of(const LogStatus& log, const LocalMirrors& mirrors) {
+    const auto name = name_of(log, mirrors);
     return {name == log.uuid.text() ? "-" : name,
             std::string(log.uuid.text()),
             log.state,
@@ -77,6 +77,11 @@ std::string marks_text(const MarksOfOwner& marks) {
         text += (i == 0 ? ", regions " : " ") + std::to_string(marks.sample[i]);
     if (marks.sample.size() < marks.count && !marks.sample.empty()) text += " ...";
     return text + (marks.present ? "" : ", AWAY");
+}
+
+std::string run_text(const RecoveringRun& run) {
+    const auto first = std::to_string(run.first);
+    return run.count <= 1 ? "region " + first : "regions " + first + " to " + std::to_string(run.first + run.count - 1);
 }
 
 void add_list(std::string& text, const char* title, const std::vector<std::string>& items) {
@@ -112,23 +117,39 @@ std::string request_times(const StatusSnapshot& snapshot) {
     return rows.empty() ? "" : "\nrequests of the kernel, until they were answered\n" + table(rows, {});
 }
 
-std::string details(const LogStatus& log, const MirrorNames& names) {
-    std::string text = "\n" + name_of(log, names) + "\n";
+std::string_view health_text(const Leg& leg) {
+    return leg.failed() ? "failed" : leg.health == 'A' ? "ok" : "unknown";
+}
+
+void add_legs(std::string& text, const LogStatus& log, const LocalMirrors& mirrors) {
+    const auto found = mirrors.find(std::string(log.uuid.text()));
+    if (found == mirrors.end() || found->second.legs.empty()) return;
+    std::vector<std::string> items;
+    for (const auto& leg : found->second.legs)
+        items.push_back(leg.device + (leg.failed()        ? " FAILED (" + std::string(what_failed(leg.health)) + ")"
+                                      : leg.health == 'A' ? " ok"
+                                                          : ""));
+    add_list(text, "legs", items);
+}
+
+std::string details(const LogStatus& log, const LocalMirrors& mirrors) {
+    std::string text = "\n" + name_of(log, mirrors) + "\n";
     add_list(text, "log",
              {log.log_type + ", luid " + hexadecimal(log.luid) + ", " + std::to_string(log.region_count) +
               " regions of " + std::to_string(log.region_size_sectors) + " sectors"});
+    add_legs(text, log, mirrors);
     std::vector<std::string> items;
     for (const auto& marks : log.marks)
         items.push_back(marks_text(marks));
     add_list(text, "marks", items);
     items.clear();
     for (const auto& run : log.recovering)
-        items.push_back("node " + std::to_string(run.owner.node) + ": regions " + std::to_string(run.first) + " to " +
-                        std::to_string(run.first + run.count - (run.count == 0 ? 0 : 1)));
+        items.push_back("node " + std::to_string(run.owner.node) + ": " + run_text(run));
     add_list(text, "recovering", items);
     items.clear();
     for (const auto& request : log.pending)
-        items.push_back(request.type + " (seq " + std::to_string(request.seq) + ")");
+        items.push_back(request.type + " (seq " + std::to_string(request.seq) + "), for " +
+                        seconds_text(request.waited_ms));
     add_list(text, "pending", items);
     add_list(
         text, "counters",
@@ -140,6 +161,16 @@ std::string details(const LogStatus& log, const MirrorNames& names) {
                  {log.device->name + ", " + std::to_string(log.device->writes) + " writes, " +
                   std::to_string(log.device->bytes_written) + " bytes"});
     return text;
+}
+
+void add_local(nlohmann::ordered_json& log, const LocalMirror& mirror) {
+    log["name"] = mirror.name;
+    auto& legs = log["legs"] = nlohmann::ordered_json::array();
+    for (const auto& leg : mirror.legs) {
+        nlohmann::ordered_json json{{"device", leg.device}, {"health", std::string(health_text(leg))}};
+        if (leg.failed()) json["what-failed"] = std::string(what_failed(leg.health));
+        legs.push_back(std::move(json));
+    }
 }
 
 /// The table of logs, without the column of uuids if it would be wider than that.
@@ -183,39 +214,39 @@ std::string recovery_text(const LogStatus& log) {
     return std::to_string(regions) + " at " + rate + "/s, " + duration(left / log.sync_rate) + " left";
 }
 
-std::string status_screen(const StatusSnapshot& snapshot, const MirrorNames& names, ScreenOptions options) {
-    const auto problems = problems_of(snapshot, names);
+std::string status_screen(const StatusSnapshot& snapshot, const LocalMirrors& mirrors, ScreenOptions options) {
+    const auto problems = problems_of(snapshot, mirrors);
     std::string text = header(snapshot, snapshot.logs.size(), problems.empty(), options.colour);
     std::vector<std::vector<std::string>> rows{
         {"NAME", "UUID", "STATE", "IN SYNC", "DIRTY", "RECOVERING", "LOG DEVICE", "MEMBERS"}};
     for (const auto& part : snapshot.logs)
-        if (const auto* log = std::get_if<LogStatus>(&part)) rows.push_back(row_of(*log, names));
-    for (const auto& [uuid, name] : unasked_of(snapshot, names))
-        rows.push_back({name, uuid, "unasked", "-", "-", "-", "-", "-"});
+        if (const auto* log = std::get_if<LogStatus>(&part)) rows.push_back(row_of(*log, mirrors));
+    for (const auto& [uuid, mirror] : unasked_of(snapshot, mirrors))
+        rows.push_back({mirror.name, uuid, "unasked", "-", "-", "-", "-", "-"});
     if (rows.size() > 1) text += "\n" + table_within(options.width, std::move(rows));
     text += problem_lines(problems, options.colour);
     if (!options.verbose) return text;
     for (const auto& part : snapshot.logs)
-        if (const auto* log = std::get_if<LogStatus>(&part)) text += details(*log, names);
+        if (const auto* log = std::get_if<LogStatus>(&part)) text += details(*log, mirrors);
     return text + request_times(snapshot);
 }
 
-std::string status_document(const std::string& text, const StatusSnapshot& snapshot, const MirrorNames& names,
+std::string status_document(const std::string& text, const StatusSnapshot& snapshot, const LocalMirrors& mirrors,
                             Indent indent) {
     auto json = nlohmann::ordered_json::parse(text, nullptr, false);
     CMIRROR_INVARIANT(json.is_object());
-    const auto problems = problems_of(snapshot, names);
+    const auto problems = problems_of(snapshot, mirrors);
     json["healthy"] = problems.empty();
     auto& list = json["problems"] = nlohmann::ordered_json::array();
     for (const auto& problem : problems)
         list.push_back({{"mirror", problem.where}, {"what", problem.what}, {"advice", problem.advice}});
     for (auto& log : json["logs"])
         if (const auto uuid = log.find("uuid"); uuid != log.end())
-            if (const auto found = names.find(uuid->get<std::string>()); found != names.end())
-                log["name"] = found->second;
+            if (const auto found = mirrors.find(uuid->get<std::string>()); found != mirrors.end())
+                add_local(log, found->second);
     auto& unasked = json["unasked-mirrors"] = nlohmann::ordered_json::array();
-    for (const auto& [uuid, name] : unasked_of(snapshot, names))
-        unasked.push_back({{"name", name}, {"uuid", uuid}});
+    for (const auto& [uuid, mirror] : unasked_of(snapshot, mirrors))
+        unasked.push_back({{"name", mirror.name}, {"uuid", uuid}});
     return json.dump(static_cast<int>(indent), ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 

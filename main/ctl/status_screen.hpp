@@ -16,14 +16,14 @@ struct ScreenOptions {
 };
 
 /// Two lines about the node, a row for every log, and what is wrong; `verbose` adds a part for every log.
-std::string status_screen(const StatusSnapshot& snapshot, const MirrorNames& names, ScreenOptions options);
+std::string status_screen(const StatusSnapshot& snapshot, const LocalMirrors& mirrors, ScreenOptions options);
 
 /// Spaces before what is inside of something; -1: all in one line.
 enum class Indent : int { one_line = -1, readable = 2 };
 
-/// One JSON object: the daemon's status `text`, with the names of the devices, whether all is healthy, the problems,
-/// and the mirrors that the daemon does not know yet. Invariant: unpack_status() took `text`.
-std::string status_document(const std::string& text, const StatusSnapshot& snapshot, const MirrorNames& names,
+/// One JSON object: the daemon's status `text`, with the names and legs of the devices, whether all is healthy, the
+/// problems, and the mirrors that the daemon does not know yet. Invariant: unpack_status() took `text`.
+std::string status_document(const std::string& text, const StatusSnapshot& snapshot, const LocalMirrors& mirrors,
                             Indent indent = Indent::readable);
 
 /// Copies under way: "3 at 12.0/s, 3s left".

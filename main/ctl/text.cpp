@@ -37,6 +37,12 @@ std::string duration(double seconds) {
     return two_parts(whole / 86400, "d", whole % 86400 / 3600, "h");
 }
 
+std::string seconds_text(std::uint64_t milliseconds) {
+    constexpr std::uint64_t minute = 60'000;
+    if (milliseconds >= minute) return duration(static_cast<double>(milliseconds) / 1e3);
+    return std::to_string(milliseconds / 1000) + "." + std::to_string(milliseconds % 1000 / 100) + "s";
+}
+
 std::string table(const std::vector<std::vector<std::string>>& rows, const std::vector<std::size_t>& right) {
     std::vector<std::size_t> widths;
     for (const auto& row : rows) {

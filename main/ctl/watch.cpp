@@ -122,15 +122,15 @@ int watch(const Context& context, std::chrono::milliseconds interval) {
     int code = success;
     do {
         const auto snapshot = snapshot_of(context);
-        const auto names = mirror_names(*context.devices);
+        const auto mirrors = snapshot ? mirrors_of(context, *snapshot, AskLegs::of_those_out_of_sync) : LocalMirrors{};
         if (context.json)
-            screen.show(snapshot ? status_document(pack_status(*snapshot), *snapshot, names, Indent::one_line)
-                                 : "{\"version\":1,\"running\":false}\n");
+            screen.show(snapshot ? status_document(pack_status(*snapshot), *snapshot, mirrors, Indent::one_line)
+                                 : silence_document(context, snapshot.error(), Indent::one_line));
         else
-            screen.show(snapshot ? watch_screen(*snapshot, names, {screen.width(), context.colour})
+            screen.show(snapshot ? watch_screen(*snapshot, mirrors, {screen.width(), context.colour})
                                  : snapshot.error() + "\n");
         if (std::ferror(stdout) != 0) break;
-        code = !snapshot ? code_of_silence(context) : problems_of(*snapshot, names).empty() ? success : failed;
+        code = !snapshot ? code_of_silence(context) : problems_of(*snapshot, mirrors).empty() ? success : failed;
     } while (screen.wait(interval));
     return code;
 }

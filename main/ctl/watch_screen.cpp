@@ -92,8 +92,8 @@ std::string progress_bar(std::uint64_t part, std::uint64_t whole, std::size_t wi
     return "[" + std::string(full, '#') + std::string(inner - full, '.') + "]";
 }
 
-std::string watch_screen(const StatusSnapshot& snapshot, const MirrorNames& names, WatchOptions options) {
-    auto text = status_screen(snapshot, names, {.verbose = false, .colour = options.colour, .width = options.width});
+std::string watch_screen(const StatusSnapshot& snapshot, const LocalMirrors& mirrors, WatchOptions options) {
+    auto text = status_screen(snapshot, mirrors, {.verbose = false, .colour = options.colour, .width = options.width});
     const auto room = std::max<std::size_t>(options.width, 24) - margin.size();
     bool any = false;
     for (const auto& part : snapshot.logs) {
@@ -101,7 +101,7 @@ std::string watch_screen(const StatusSnapshot& snapshot, const MirrorNames& name
         if (log == nullptr || log->region_map.empty()) continue;
         any = true;
         const auto share = percent(log->sync_count, log->region_count);
-        text += "\n" + name_of(*log, names) + "\n" + std::string(margin) +
+        text += "\n" + name_of(*log, mirrors) + "\n" + std::string(margin) +
                 progress_bar(log->sync_count, log->region_count, room - share.size() - 1) + " " + share + "\n" +
                 std::string(margin) + map_line(log->region_map, room, options.colour) + "\n";
     }

@@ -16,7 +16,7 @@ struct WatchOptions {
 };
 
 /// For every mirror a bar of what is in sync, and a map of its regions.
-std::string watch_screen(const StatusSnapshot& snapshot, const MirrorNames& names, WatchOptions options);
+std::string watch_screen(const StatusSnapshot& snapshot, const LocalMirrors& mirrors, WatchOptions options);
 
 /// What of `text` a terminal can show: longer lines are cut, and of too many lines the last one tells how many more
 /// there are. Colours take no room.

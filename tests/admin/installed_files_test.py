@@ -53,6 +53,19 @@ class AlertAgent(Sandbox):
     def test_fenced_node_is_gone(self) -> None:
         self.assertEqual(self.alert(), (0, "node-gone 7\n"))
 
+    def test_word_is_given_again_until_corosync_has_lost_the_node(self) -> None:
+        self.program("sleep", f"echo slept >>{self.folder}/sleeps")
+        self.program("cmirrorctl", f"echo \"$@\" >>{self.folder}/calls; [ $(wc -l <{self.folder}/calls) -ge 3 ]")
+        self.assertEqual(self.alert(), (0, "node-gone 7\n" * 3))
+        self.assertEqual((self.folder / "sleeps").read_text(), "slept\n" * 2)
+
+    def test_word_that_nobody_takes_is_an_error(self) -> None:
+        self.program("sleep", "")
+        for code, calls in ((1, 20), (3, 1)):
+            (self.folder / "calls").unlink(missing_ok=True)
+            self.program("cmirrorctl", f"echo \"$@\" >>{self.folder}/calls; exit {code}")
+            self.assertEqual(self.alert(), (code, "node-gone 7\n" * calls))
+
     def test_what_proves_nothing_is_ignored(self) -> None:
         for fields in ({"kind": "node"}, {"rc": "1"}, {"task": "on"}, {"desc": "Operation on of beta"}, {"task": "monitor"}):
             self.assertEqual(self.alert(**fields), (0, ""), fields)
@@ -195,6 +208,10 @@ class Completion(Sandbox):
         self.assertEqual(self.offers("activate", ""), {"data", "backup"})
         self.assertEqual(self.offers("--json", "--tab", "/x", "remove", "d"), {"data"})
         self.assertEqual(self.offers("activate", "data", ""), set())
+
+    def test_legs_of_the_mirror_to_be_replaced(self) -> None:
+        self.assertEqual(self.offers("replace-leg", "data", ""), {"/dev/a", "/dev/b"})
+        self.assertEqual(self.offers("replace-leg", "data", "/dev/a", "/dev/nul"), {"/dev/null"})
 
 
 if __name__ == "__main__":

@@ -32,11 +32,12 @@ def snapshot(in_sync: int, region_map: str) -> dict:
 
 
 class FakeDaemon:
-    """Answers every request on a control socket with `answer`."""
+    """Answers a request on a control socket with what `answers` has for its kind, else with `answer`."""
 
     def __init__(self, folder: str):
         self.path = f"{folder}/control.sock"
         self.answer: dict = snapshot(10, "c" * 10)
+        self.answers: dict[str, dict] = {}
         self.requests: list[dict] = []
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(self.path)
@@ -50,8 +51,9 @@ class FakeDaemon:
             except OSError:
                 return
             with connection:
-                self.requests.append(json.loads(connection.makefile().readline()))
-                connection.sendall(json.dumps(self.answer).encode())
+                request = json.loads(connection.makefile().readline())
+                self.requests.append(request)
+                connection.sendall(json.dumps(self.answers.get(request["request"], self.answer)).encode())
 
     def close(self) -> None:
         self._socket.shutdown(socket.SHUT_RDWR)
@@ -253,7 +255,7 @@ class PipeTest(unittest.TestCase):
         for command in ("metrics", "check", "activate x", "activate --all", "deactivate x", "remove x", "refresh x", "replace-leg x /a /b",
                         "create x --leg /a --leg /b"):
             documents.append(json.loads(self.run_ctl("--json", "--tab", f"{self.folder}/tab", *command.split()).stdout))
-        self.daemon.answer = {"version": 1, "logs": 1, "events": ["it began"]}
+        self.daemon.answers = {"events": {"version": 1, "events": ["it began"]}, "node-gone": {"version": 1, "logs": 1}}
         for command in ("dump", "node-gone 3"):
             documents.append(json.loads(self.run_ctl("--json", *command.split()).stdout))
         self.assertEqual({each["version"] for each in documents}, {1})
@@ -267,7 +269,7 @@ class PipeTest(unittest.TestCase):
                 for item in value:
                     collect(item)
         collect(documents)
-        self.assertEqual([key for key in keys if "_" in key], [])
+        self.assertEqual([key for key in keys if not re.fullmatch(r"[a-z]+(-[a-z]+)*", key)], [])
 
     def test_metrics_for_the_textfile_collector_come_as_a_whole(self) -> None:
         path = Path(self.folder) / "cmirror.prom"
@@ -278,13 +280,46 @@ class PipeTest(unittest.TestCase):
         self.assertIn("cmirror_up 0\n", path.read_text())
         self.assertEqual([entry.name for entry in path.parent.iterdir()], ["cmirror.prom"])
 
+    def test_metrics_can_be_read_by_the_collector_and_leave_no_draft(self) -> None:
+        path = Path(self.folder) / "cmirror.prom"
+        before = os.umask(0o077)
+        self.addCleanup(os.umask, before)
+        self.assertEqual(self.run_ctl("metrics", "--textfile", str(path)).returncode, 0)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o644)
+        path.unlink()
+        path.mkdir()
+        done = self.run_ctl("metrics", "--textfile", str(path))
+        self.assertEqual((done.returncode, done.stderr), (1, f"cmirrorctl: {path}: cannot be written\n"))
+        self.assertEqual(sorted(entry.name for entry in path.parent.iterdir()), ["cmirror.prom", "control.sock"])
+
     def test_node_gone_is_told(self) -> None:
-        self.daemon.answer = {"version": 1, "logs": 2}
+        self.daemon.answers["node-gone"] = {"version": 1, "logs": 2}
         done = self.run_ctl("node-gone", "7")
         self.assertEqual((done.returncode, done.stdout), (0, "node 7 is gone: told to 2 logs of this node\n"))
-        self.assertEqual(self.daemon.requests, [{"version": 1, "request": "node-gone", "node": 7}])
-        self.daemon.answer = {"version": 1, "logs": 0}
+        self.assertEqual(self.daemon.requests[-1], {"version": 1, "request": "node-gone", "node": 7})
+        self.daemon.answers["node-gone"] = {"version": 1, "logs": 0}
         self.assertIn("no mirror is active on this node", self.run_ctl("node-gone", "7").stdout)
+
+    def test_node_that_is_in_the_cluster_is_not_gone(self) -> None:
+        self.daemon.answer["components"][0]["node-list"] = [1, 2, 30]
+        for node, why in (("1", "node 1 is this node"), ("30", "node 30 is in the cluster at this moment, nothing was done")):
+            done = self.run_ctl("node-gone", node)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), done)
+            self.assertIn(why, done.stderr)
+            done = self.run_ctl("--json", "node-gone", node)
+            self.assertIn(why, json.loads(done.stdout)["error"])
+        self.assertEqual({request["request"] for request in self.daemon.requests}, {"status"})
+        self.daemon.answers["node-gone"] = {"version": 1, "logs": 1}
+        self.assertEqual(self.run_ctl("node-gone", "3").returncode, 0)
+
+    def test_watch_tells_programs_why_there_is_nothing(self) -> None:
+        os.unlink(self.daemon.path)
+        watcher = subprocess.Popen([CMIRRORCTL, "--socket", self.daemon.path, "--json", "watch"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(watcher.stdout.close)
+        document = json.loads(watcher.stdout.readline())
+        watcher.terminate()
+        self.assertEqual((watcher.wait(), document["version"], document["running"]), (3, 1, False))
+        self.assertIn("systemctl start lvm2-cmirrord", document["error"])
 
 
 if __name__ == "__main__":

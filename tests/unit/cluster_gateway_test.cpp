@@ -225,5 +225,13 @@ TEST_F(ClusterGatewayCoreTest, shut_down_leaves_everything) {
     EXPECT_EQ(core.next_due(), std::nullopt);
 }
 
+TEST_F(ClusterGatewayCoreTest, nodes_of_the_ring_are_told) {
+    EXPECT_EQ(counter("node_list"), "");
+    connect();
+    EXPECT_EQ(counter("node_list"), "1 2");
+    core.on_quorum({false, 2, {30}}, effects);
+    EXPECT_EQ(counter("node_list"), "30");
+}
+
 }  // namespace
 }  // namespace cmirror

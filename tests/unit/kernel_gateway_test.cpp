@@ -1,4 +1,6 @@
 #include <gtest/gtest.h>
+
+#include <algorithm>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -38,7 +40,7 @@ class KernelGatewayCoreTest : public testing::Test {
         EXPECT_FALSE(core.refuse(std::get<Core::Bad>(core.on_frame(bytes)), now, lines));
     }
     std::string counter(std::string_view name) const {
-        for (const auto& [field, value] : core.status().fields)
+        for (const auto& [field, value] : core.status(now).fields)
             if (field == name) return value;
         return "none";
     }
@@ -123,11 +125,23 @@ TEST_F(KernelGatewayCoreTest, times_run_from_the_first_request_to_the_reply) {
     EXPECT_EQ(core.on_reply(reply(7), now + 5ms), 5ms);
     EXPECT_EQ(core.on_reply(reply(8), now + 3ms), 2ms);
     EXPECT_EQ(core.on_reply(reply(7), now + 9ms), std::nullopt);
-    const auto times = core.status().times;
+    const auto times = core.status(now).times;
     ASSERT_EQ(times.size(), 1U);
     EXPECT_EQ(times[0].first, "FLUSH");
     EXPECT_EQ(times[0].second.count(), 2U);
     EXPECT_EQ(times[0].second.sum_ns, 7'000'000U);
+}
+
+TEST_F(KernelGatewayCoreTest, what_is_not_answered_yet_is_told_with_its_age) {
+    // More than there are places for those that are answered at once.
+    for (std::uint32_t seq = 0; seq < 40; ++seq)
+        core.on_request(request(RequestType::flush, 9, seq), now + std::chrono::milliseconds(seq));
+    core.on_reply({.seq = 5, .type = RequestType::flush, .luid = 9, .payload = {}}, now + 50ms);
+    auto waiting = core.status(now + 100ms).waiting;
+    std::sort(waiting.begin(), waiting.end(), [](const auto& a, const auto& b) { return a.seq < b.seq; });
+    ASSERT_EQ(waiting.size(), 39U);
+    EXPECT_EQ(waiting.front(), (WaitingRequest{9, 0, 100}));
+    EXPECT_EQ(waiting.back(), (WaitingRequest{9, 39, 61}));
 }
 
 TEST_F(KernelGatewayCoreTest, replies_that_cannot_be_sent_are_counted) {

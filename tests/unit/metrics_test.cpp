@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const MirrorNames names{{"CMIRROR-data", "data"}};
+const LocalMirrors mirrors{{"CMIRROR-data", {"data"}}};
 
 std::string lines_of(const std::string& text, const std::string& name) {
     std::istringstream in(text);
@@ -42,7 +42,7 @@ TEST(LatencyHistogram, bounds_belong_to_their_bucket) {
 }
 
 TEST(Metrics, numbers_of_a_log) {
-    const auto text = metrics_text(test::snapshot_example(), names);
+    const auto text = metrics_text(test::snapshot_example(), mirrors);
     EXPECT_EQ(lines_of(text, "cmirror_regions_in_sync"),
               "# HELP cmirror_regions_in_sync Regions that are equal on all legs.\n"
               "# TYPE cmirror_regions_in_sync gauge\n"
@@ -56,8 +56,14 @@ TEST(Metrics, numbers_of_a_log) {
     EXPECT_EQ(lines_of(text, "cmirror_cluster_quorum{").size() + lines_of(text, "cmirror_cluster_quorum ").size(), 25U);
 }
 
+TEST(Metrics, oldest_request_in_seconds) {
+    const auto text = metrics_text(test::snapshot_example(), mirrors);
+    EXPECT_EQ(lines_of(text, "cmirror_oldest_request_age_seconds{"),
+              "cmirror_oldest_request_age_seconds{mirror=\"data\",uuid=\"CMIRROR-data\"} 3.24\n");
+}
+
 TEST(Metrics, histograms_are_cumulative_and_in_seconds) {
-    const auto text = lines_of(metrics_text(test::snapshot_example(), names), "cmirror_request_duration_seconds");
+    const auto text = lines_of(metrics_text(test::snapshot_example(), mirrors), "cmirror_request_duration_seconds");
     EXPECT_NE(text.find("_bucket{type=\"FLUSH\",le=\"0.0003\"} 0\n"), std::string::npos) << text;
     EXPECT_NE(text.find("_bucket{type=\"FLUSH\",le=\"0.001\"} 1\n"), std::string::npos) << text;
     EXPECT_NE(text.find("_bucket{type=\"FLUSH\",le=\"0.003\"} 2\n"), std::string::npos) << text;
@@ -69,7 +75,7 @@ TEST(Metrics, histograms_are_cumulative_and_in_seconds) {
 // https://prometheus.io/docs/instrumenting/exposition_formats
 TEST(Metrics, every_sample_has_a_head_before_it_and_every_head_comes_once) {
     std::set<std::string> heads;
-    std::istringstream in(metrics_text(test::snapshot_example(), names) + metrics_text_down().substr(0, 0));
+    std::istringstream in(metrics_text(test::snapshot_example(), mirrors) + metrics_text_down().substr(0, 0));
     for (std::string line; std::getline(in, line);) {
         if (line.starts_with("# TYPE ")) {
             const auto name = line.substr(7, line.find(' ', 7) - 7);

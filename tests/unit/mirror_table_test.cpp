@@ -31,5 +31,16 @@ TEST(MirrorTable, other_tables_are_not_taken_for_ours) {
         EXPECT_FALSE(parse_table(other)) << other;
 }
 
+TEST(LegLetters, one_a_leg) {
+    EXPECT_EQ(leg_letters("2 254:0 254:16 62/64 1 DA 3 clustered-disk 254:32 A"), "DA");
+    EXPECT_EQ(leg_letters("3 8:0 8:16 8:32 64/64 1 AAR 1 clustered-core"), "AAR");
+}
+
+TEST(LegLetters, line_that_makes_no_sense_has_none) {
+    for (const auto* bad : {"", "2", "0 1/1 1 A", "2 8:0 8:16 64/64 1", "2 8:0 8:16 64/64 2 AA",
+                            "2 8:0 8:16 64/64 1 A 1 x", "x 8:0 8:16 64/64 1 AA", "99999 8:0"})
+        EXPECT_EQ(leg_letters(bad), "") << bad;
+}
+
 }  // namespace
 }  // namespace cmirror::ctl

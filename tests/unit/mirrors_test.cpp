@@ -185,7 +185,7 @@ TEST_F(MirrorsTest, all_but_noauto_are_activated_and_a_failure_does_not_end_it) 
     known.put({"b", {"/dev/sda", "/dev/sdb"}, "", 2048, 1024, "B"});
     known.put({"c", {"/dev/sda", "/dev/sdb"}, "", 2048, 1024, "C", false, true});
     ASSERT_TRUE(save_tab(path, known));
-    EXPECT_EQ(refusal(mirrors.activate_all()), "/dev/none: cannot be opened");
+    EXPECT_EQ(refusal(mirrors.activate_all()).find("/dev/none: cannot be opened: bring it back"), 0U);
     EXPECT_EQ(devices.calls, Calls{"create b"});
     EXPECT_TRUE(mirrors.activate("c"));
     EXPECT_TRUE(mirrors.deactivate_all());
@@ -210,6 +210,23 @@ TEST_F(MirrorsTest, refresh_suspends_and_resumes) {
     EXPECT_TRUE(mirrors.refresh("data"));
     EXPECT_EQ(devices.calls, (Calls{"suspend data", "resume data", "resume data"}));
     EXPECT_FALSE(mirrors.refresh("other"));
+}
+
+TEST_F(MirrorsTest, refresh_has_a_leg_tried_again_that_failed) {
+    order.nosync = true;
+    make();
+    devices.statuses["data"] = "2 8:0 8:16 70/70 1 AA 3 clustered-disk 8:32 A";
+    ASSERT_TRUE(mirrors.refresh("data"));
+    EXPECT_EQ(devices.calls, (Calls{"suspend data", "resume data"}));
+    devices.statuses["data"] = "2 8:0 8:16 69/70 1 DA 3 clustered-disk 8:32 A";
+    ASSERT_TRUE(mirrors.refresh("data"));
+    EXPECT_EQ(devices.calls, (Calls{"suspend data", "resume data", "load data", "suspend data", "resume data"}));
+    // What was true of the legs at first is not now.
+    EXPECT_EQ(devices.devices.at("data").parameters.find("nosync"), std::string::npos);
+    // A table that waits for its resume is not given up.
+    devices.devices.at("data").suspended = true;
+    ASSERT_TRUE(mirrors.refresh("data"));
+    EXPECT_EQ(devices.calls.size(), 6U);
 }
 
 TEST_F(MirrorsTest, replaced_leg_is_filled_under_a_new_log_from_one_that_stays) {
@@ -249,6 +266,86 @@ TEST_F(MirrorsTest, first_leg_is_not_replaced_before_the_others_hold_everything)
     snapshot.logs.clear();
     EXPECT_EQ(refusal(mirrors.replace_leg({"data", "/dev/sda", "/dev/sdb"})).find("data: the daemon does not know"),
               0U);
+}
+
+TEST_F(MirrorsTest, leg_that_failed_is_replaced_also_if_regions_fell_out_of_sync_for_it) {
+    make();
+    members({1});
+    auto& log = std::get<LogStatus>(snapshot.logs[0]);
+    log.sync_count -= 3;
+    devices.statuses["data"] = "2 8:0 8:16 67/70 1 DA 3 clustered-disk 8:32 A";
+    // Copies to the other leg had not come to their end when it failed.
+    EXPECT_EQ(refusal(mirrors.replace_leg({"data", "/dev/sda", "/dev/sdd"})).find("/dev/sda: 3 regions are not on"),
+              0U);
+    log.refresh_due = true;
+    EXPECT_EQ(refusal(mirrors.replace_leg({"data", "/dev/sdb", "/dev/sdd"})),
+              "/dev/sda: has failed: replace that leg first");
+    EXPECT_TRUE(devices.calls.empty());
+    ASSERT_TRUE(mirrors.replace_leg({"data", "/dev/sda", "/dev/sdd"}));
+    EXPECT_EQ(tab().find("data")->legs, (Calls{"/dev/sdb", "/dev/sdd"}));
+}
+
+TEST_F(MirrorsTest, leg_is_not_filled_from_one_that_failed) {
+    disks.disks["/dev/sde"] = {8, 64, 64U << 20U};
+    order.legs = {"/dev/sda", "/dev/sdb", "/dev/sdd"};
+    make();
+    members({1});
+    devices.statuses["data"] = "3 8:0 8:16 8:48 70/70 1 DDA 3 clustered-disk 8:32 A";
+    EXPECT_EQ(refusal(mirrors.replace_leg({"data", "/dev/sda", "/dev/sde"})).find("/dev/sdb: has failed as well, and"),
+              0U);
+    EXPECT_TRUE(devices.calls.empty());
+    devices.statuses["data"] = "3 8:0 8:16 8:48 70/70 1 DAD 3 clustered-disk 8:32 A";
+    EXPECT_TRUE(mirrors.replace_leg({"data", "/dev/sda", "/dev/sde"}));
+}
+
+TEST_F(MirrorsTest, missing_leg_is_named_and_replaced_while_the_mirror_is_not_active) {
+    make();
+    ASSERT_TRUE(mirrors.deactivate("data"));
+    disks.disks.erase("/dev/sda");
+    devices.failure = "device-mapper: reload ioctl failed";
+    EXPECT_EQ(
+        refusal(mirrors.activate("data")),
+        "/dev/sda: cannot be opened: bring it back, or replace it: \"cmirrorctl replace-leg --force data /dev/sda "
+        "NEW\"");
+    devices.failure.clear();
+    EXPECT_EQ(refusal(mirrors.replace_leg({"data", "/dev/sda", "/dev/sdd"})).find("data: is not active on this node"),
+              0U);
+    devices.calls.clear();
+    const ReplaceOrder trusting{.name = "data", .old_leg = "/dev/sda", .new_leg = "/dev/sdd", .force = true};
+    disks.disks["/dev/sdc"].in_use = true;
+    EXPECT_EQ(refusal(mirrors.replace_leg(trusting)).find("/dev/sdc: is in use"), 0U);
+    EXPECT_TRUE(disks.wiped.empty());
+    disks.disks["/dev/sdc"].in_use = false;
+    EXPECT_EQ(mirrors.replace_leg(trusting).value().find(
+                  "data: /dev/sdd takes the place of /dev/sda, and is filled from /dev/sdb by \"cmirrorctl activate"),
+              0U);
+    EXPECT_TRUE(devices.calls.empty());
+    EXPECT_EQ(disks.wiped, Calls{"/dev/sdc"});
+    EXPECT_EQ(tab().find("data")->legs, (Calls{"/dev/sdb", "/dev/sdd"}));
+    EXPECT_EQ(tab().find("data")->log_uuid, "CMIRROR-data.2");
+    EXPECT_TRUE(mirrors.activate("data"));
+}
+
+TEST_F(MirrorsTest, missing_log_device_is_named) {
+    make();
+    ASSERT_TRUE(mirrors.deactivate("data"));
+    disks.disks.erase("/dev/sdc");
+    EXPECT_EQ(
+        refusal(mirrors.activate("data")),
+        "/dev/sdc: cannot be opened: bring it back, or on all nodes name another log device, or none, in " + path);
+}
+
+TEST_F(MirrorsTest, users_of_a_mirror_do_not_wait_for_a_tab_that_cannot_be_written) {
+    make();
+    members({1});
+    std::filesystem::create_directory(path + ".new");
+    const auto text = refusal(mirrors.replace_leg({"data", "/dev/sda", "/dev/sdd"}));
+    std::filesystem::remove(path + ".new");
+    EXPECT_NE(
+        text.find("cannot be written: the leg is replaced, but put this line there, on all nodes: data /dev/sdb,"),
+        std::string::npos)
+        << text;
+    EXPECT_EQ(devices.calls.back(), "resume data");
 }
 
 TEST_F(MirrorsTest, held_node_waits_with_the_new_table_and_leaves_log_and_tab_to_the_last_one) {

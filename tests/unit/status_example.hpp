@@ -22,7 +22,7 @@ inline LogStatus log_example() {
     log.marks = {{{1, 0xff01}, 2, {4, 9}, true, false}, {{3, 0xaa}, 5, {1, 2}, false, false}};
     log.members = {{{1, 100}, true, true, false, "1.2.3"}, {{2, 200}, false, false, true, ""}};
     log.device = DeviceStatus{"7:0", false, "", 5, 20480};
-    log.pending = {{17, "FLUSH"}};
+    log.pending = {{17, "FLUSH", 3240}};
     log.requests = 100;
     log.bad_requests = 1;
     log.rounds = 8;

@@ -18,10 +18,10 @@ using test::healthy_example;
 using test::log_example;
 using test::snapshot_example;
 
-const MirrorNames names{{"CMIRROR-data", "data"}};
+const LocalMirrors mirrors{{"CMIRROR-data", {"data"}}};
 
 TEST(StatusScreen, degraded) {
-    EXPECT_EQ(status_screen(snapshot_example(), names, {}),
+    EXPECT_EQ(status_screen(snapshot_example(), mirrors, {}),
               "node 1, cmirrord 1.2.3: degraded\n"
               "cluster: connected, quorate, 3 nodes; 1 log\n"
               "\n"
@@ -35,7 +35,7 @@ TEST(StatusScreen, degraded) {
 }
 
 TEST(StatusScreen, healthy) {
-    EXPECT_EQ(status_screen(healthy_example(), names, {}),
+    EXPECT_EQ(status_screen(healthy_example(), mirrors, {}),
               "node 1, cmirrord 1.2.3: healthy\n"
               "cluster: connected, quorate, 3 nodes; 1 log\n"
               "\n"
@@ -56,7 +56,7 @@ TEST(StatusScreen, no_log_at_all) {
 }
 
 TEST(StatusScreen, mirror_whose_kernel_has_not_asked_yet_is_there) {
-    const MirrorNames two{{"CMIRROR-data", "data"}, {"CMIRROR-idle", "idle"}};
+    const LocalMirrors two{{"CMIRROR-data", {"data"}}, {"CMIRROR-idle", {"idle"}}};
     EXPECT_EQ(status_screen(healthy_example(), two, {}),
               "node 1, cmirrord 1.2.3: healthy\n"
               "cluster: connected, quorate, 3 nodes; 1 log\n"
@@ -70,7 +70,7 @@ TEST(StatusScreen, mirror_whose_kernel_has_not_asked_yet_is_there) {
 }
 
 TEST(StatusScreen, verbose_shows_what_a_log_holds) {
-    const auto text = status_screen(snapshot_example(), names, {.verbose = true});
+    const auto text = status_screen(snapshot_example(), mirrors, {.verbose = true});
     EXPECT_EQ(text.substr(text.find("\n\ndata\n") + 1),
               "\n"
               "data\n"
@@ -78,7 +78,7 @@ TEST(StatusScreen, verbose_shows_what_a_log_holds) {
               "  marks:      node 1 luid 0xff01: 2, regions 4 9\n"
               "              node 3 luid 0xaa: 5, regions 1 2 ..., AWAY\n"
               "  recovering: node 1: regions 12 to 14\n"
-              "  pending:    FLUSH (seq 17)\n"
+              "  pending:    FLUSH (seq 17), for 3.2s\n"
               "  counters:   100 requests (1 bad), 8 rounds, 3 regions recovered here\n"
               "  round time: 8, mean 0.4ms, 99% below 1ms\n"
               "  log device: 7:0, 5 writes, 20480 bytes\n"
@@ -87,16 +87,23 @@ TEST(StatusScreen, verbose_shows_what_a_log_holds) {
               "  FLUSH  2, mean 1.45ms, 99% below 3ms\n");
 }
 
+TEST(StatusScreen, single_region_is_no_stretch) {
+    auto snapshot = snapshot_example();
+    std::get<LogStatus>(snapshot.logs[0]).recovering[0].count = 1;
+    EXPECT_NE(status_screen(snapshot, mirrors, {.verbose = true}).find("  recovering: node 1: region 12\n"),
+              std::string::npos);
+}
+
 TEST(StatusScreen, narrow_one_does_without_uuids) {
     auto snapshot = healthy_example();
     auto& log = std::get<LogStatus>(snapshot.logs.emplace_back(snapshot.logs[0]));
     log.uuid = Uuid::from_text("LVM-3cKnfSg3RFVZbpUBQzvJb2kGd3jfOoHb").value();
-    const auto text = status_screen(snapshot, names, {.width = 90});
+    const auto text = status_screen(snapshot, mirrors, {.width = 90});
     EXPECT_EQ(text.substr(text.find("NAME")),
               "NAME              STATE   IN SYNC  DIRTY  RECOVERING  LOG DEVICE  MEMBERS\n"
               "data              active   100.0%      2  -           7:0 ok      1* 2 3\n"
               "LVM-3cKnfSg3R...  active   100.0%      2  -           7:0 ok      1* 2 3\n");
-    EXPECT_NE(status_screen(snapshot, names, {.width = 120}).find("UUID"), std::string::npos);
+    EXPECT_NE(status_screen(snapshot, mirrors, {.width = 120}).find("UUID"), std::string::npos);
 }
 
 TEST(StatusScreen, readme_shows_a_real_one) {
@@ -113,15 +120,15 @@ TEST(StatusScreen, readme_shows_a_real_one) {
     std::ifstream readme(CMIRROR_README);
     const std::string text{std::istreambuf_iterator<char>(readme), {}};
     std::string indented;
-    std::istringstream screen(status_screen(snapshot, names, {}));
+    std::istringstream screen(status_screen(snapshot, mirrors, {}));
     for (std::string line; std::getline(screen, line);)
         indented += (line.empty() ? "" : "    ") + line + "\n";
     EXPECT_NE(text.find(indented), std::string::npos) << indented;
 }
 
 TEST(StatusScreen, colours_only_when_asked_for) {
-    EXPECT_EQ(status_screen(snapshot_example(), names, {}).find('\x1b'), std::string::npos);
-    EXPECT_NE(status_screen(snapshot_example(), names, {.colour = true}).find("\x1b[31mdegraded\x1b[0m"),
+    EXPECT_EQ(status_screen(snapshot_example(), mirrors, {}).find('\x1b'), std::string::npos);
+    EXPECT_NE(status_screen(snapshot_example(), mirrors, {.colour = true}).find("\x1b[31mdegraded\x1b[0m"),
               std::string::npos);
 }
 
@@ -133,7 +140,7 @@ TEST(StatusScreen, recovery_without_a_known_rate_has_no_time_left) {
 
 TEST(StatusDocument, adds_names_and_verdict_to_what_the_daemon_said) {
     const auto snapshot = snapshot_example();
-    const auto json = nlohmann::json::parse(status_document(pack_status(snapshot), snapshot, names));
+    const auto json = nlohmann::json::parse(status_document(pack_status(snapshot), snapshot, mirrors));
     EXPECT_EQ(json["version"], 1);
     EXPECT_EQ(json["healthy"], false);
     EXPECT_EQ(json["logs"][0]["name"], "data");
@@ -146,11 +153,11 @@ template <class Change>
 std::vector<Problem> problems_after(Change change) {
     auto snapshot = healthy_example();
     change(std::get<LogStatus>(snapshot.logs[0]));
-    return problems_of(snapshot, names);
+    return problems_of(snapshot, mirrors);
 }
 
 TEST(Health, nothing_is_wrong_with_a_healthy_mirror) {
-    EXPECT_TRUE(problems_of(healthy_example(), names).empty());
+    EXPECT_TRUE(problems_of(healthy_example(), mirrors).empty());
     // It has not been resumed yet: nothing is known of it.
     EXPECT_TRUE(problems_after([](LogStatus& log) {
                     log.state = "pending";
@@ -171,6 +178,17 @@ TEST(Health, refresh_that_is_due_is_advised) {
     EXPECT_EQ(problems[0].advice, "on any one node: cmirrorctl refresh data");
 }
 
+TEST(Health, kernel_that_waits_for_long_is_a_problem_unless_it_waits_for_work) {
+    const auto waiting = [](const char* type, std::uint64_t ms) {
+        return problems_after([=](LogStatus& log) { log.pending = {{1, "FLUSH", 20}, {2, type, ms}}; });
+    };
+    EXPECT_TRUE(waiting("GET_RESYNC_WORK", 60'000).empty());
+    EXPECT_TRUE(waiting("FLUSH", 9'999).empty());
+    const auto problems = waiting("FLUSH", 12'500);
+    ASSERT_EQ(problems.size(), 1U);
+    EXPECT_EQ(problems[0].what, "its kernel has waited for an answer for 12.5s (FLUSH)");
+}
+
 TEST(Health, each_trouble_is_named) {
     EXPECT_EQ(problems_after([](LogStatus& log) { log.quorate = false; }).size(), 1U);
     EXPECT_EQ(problems_after([](LogStatus& log) { log.device->failed = true; }).size(), 1U);
@@ -178,9 +196,9 @@ TEST(Health, each_trouble_is_named) {
     auto snapshot = healthy_example();
     snapshot.logs.emplace_back(PartMissing{});
     snapshot.actors.emplace_back(PartMissing{});
-    EXPECT_EQ(problems_of(snapshot, names).size(), 2U);
+    EXPECT_EQ(problems_of(snapshot, mirrors).size(), 2U);
     std::get<ActorStatus>(snapshot.actors[0]).fields[0].second = "NO";
-    EXPECT_EQ(problems_of(snapshot, names).size(), 3U);
+    EXPECT_EQ(problems_of(snapshot, mirrors).size(), 3U);
 }
 
 TEST(Text, durations_and_shares) {
@@ -190,6 +208,9 @@ TEST(Text, durations_and_shares) {
     EXPECT_EQ(duration(7500), "2h05m");
     EXPECT_EQ(duration(273'700), "3d04h");
     EXPECT_EQ(duration(1e300), duration(3.2e9));
+    EXPECT_EQ(seconds_text(0), "0.0s");
+    EXPECT_EQ(seconds_text(59'999), "59.9s");
+    EXPECT_EQ(seconds_text(200'000), "3m20s");
     EXPECT_EQ(percent(39'999'999, 40'000'000), "99.9%");
     EXPECT_EQ(percent(40, 40), "100.0%");
     EXPECT_EQ(percent(0, 0), "-");

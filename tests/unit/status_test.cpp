@@ -30,7 +30,7 @@ LogStatus example() {
     log.marks = {{{1, 0xff01}, 2, {4, 9}, true, false}, {{2, 0xaa}, 0, {}, false, true}};
     log.members = {{{1, 100}, true, true, false}, {{2, 200}, false, false, true}};
     log.device = DeviceStatus{"7:0", false, "", 5, 20480};
-    log.pending = {{17, "FLUSH"}};
+    log.pending = {{17, "FLUSH", 3240}};
     log.requests = 100;
     log.bad_requests = 1;
     log.rounds = 8;
@@ -76,7 +76,7 @@ TEST(StatusFormatTest, a_log_reads_as_it_is_documented) {
         "  device            : 7:0: working",
         "  device_writes     : 5 (20480 bytes)",
         "  pending           : ",
-        "    FLUSH seq 17",
+        "    FLUSH seq 17, for 3240 ms",
         "  requests          : 100, bad 1",
         "  rounds            : 8",
         "  marked_ahead      : 16",
@@ -102,7 +102,7 @@ TEST(StatusFormatTest, almost_in_sync_is_not_100_percent) {
 
 TEST(StatusFormatTest, long_lists_are_cut) {
     auto log = example();
-    log.pending.assign(40, PendingRequest{1, "FLUSH"});
+    log.pending.assign(40, PendingRequest{1, "FLUSH", 0});
     EXPECT_TRUE(has(lines_of(log), "    ... 8 more"));
 }
 
@@ -129,6 +129,21 @@ TEST(StatusCoreTest, parts_of_an_earlier_snapshot_are_ignored) {
     EXPECT_FALSE(core.on_log(1, 0, example()));
     EXPECT_TRUE(core.busy());
     EXPECT_TRUE(core.on_log(2, 0, example()));
+}
+
+TEST(StatusCoreTest, pending_requests_are_told_how_long_they_have_waited) {
+    StatusCore core;
+    core.begin({}, 1, 1, TimePoint{});
+    auto log = example();
+    log.luid = 7;
+    log.pending = {{17, "FLUSH", 0}, {18, "FLUSH", 0}};
+    core.on_log(1, 0, log);
+    core.on_actor(1, 0, ActorStatus{.heading = "KERNEL", .waiting = {{8, 17, 1}, {7, 17, 1500}, {7, 1, 2}}});
+    const auto snapshot = core.finish();
+    const auto& pending = std::get<LogStatus>(snapshot.logs[0]).pending;
+    EXPECT_EQ(pending[0].waited_ms, 1500U);
+    EXPECT_EQ(pending[1].waited_ms, 0U);
+    EXPECT_TRUE(std::get<ActorStatus>(snapshot.actors[0]).waiting.empty());
 }
 
 TEST(StatusCoreTest, is_overdue_at_its_deadline_only) {

@@ -11,7 +11,7 @@
 namespace cmirror::ctl {
 namespace {
 
-const MirrorNames names{{"CMIRROR-data", "data"}};
+const LocalMirrors mirrors{{"CMIRROR-data", {"data"}}};
 
 /// Behind what `status` shows.
 std::string below_status(const std::string& text) {
@@ -19,7 +19,7 @@ std::string below_status(const std::string& text) {
 }
 
 TEST(WatchScreen, bar_map_and_legend) {
-    EXPECT_EQ(below_status(watch_screen(test::snapshot_example(), names, {.width = 30})),
+    EXPECT_EQ(below_status(watch_screen(test::snapshot_example(), mirrors, {.width = 30})),
               "data\n"
               "  [##########..........] 50.0%\n"
               "  ..ddRR----F\n"
@@ -30,20 +30,20 @@ TEST(WatchScreen, bar_map_and_legend) {
 TEST(WatchScreen, map_that_is_too_long_shows_the_worst_of_each_stretch) {
     auto snapshot = test::snapshot_example();
     std::get<LogStatus>(snapshot.logs[0]).region_map = std::string(43, 'c') + "r";
-    const auto text = below_status(watch_screen(snapshot, names, {.width = 24}));
+    const auto text = below_status(watch_screen(snapshot, mirrors, {.width = 24}));
     EXPECT_NE(text.find("\n  .....................R\n"), std::string::npos) << text;
 }
 
 TEST(WatchScreen, log_without_a_map_has_none) {
     auto snapshot = test::healthy_example();
     std::get<LogStatus>(snapshot.logs[0]).region_map.clear();
-    EXPECT_EQ(watch_screen(snapshot, names, {}).find("legend"), std::string::npos);
-    EXPECT_EQ(watch_screen(snapshot, names, {}).find("out of sync"), std::string::npos);
+    EXPECT_EQ(watch_screen(snapshot, mirrors, {}).find("legend"), std::string::npos);
+    EXPECT_EQ(watch_screen(snapshot, mirrors, {}).find("out of sync"), std::string::npos);
 }
 
 TEST(WatchScreen, colours_only_when_asked_for) {
-    EXPECT_EQ(watch_screen(test::snapshot_example(), names, {}).find('\x1b'), std::string::npos);
-    EXPECT_NE(watch_screen(test::snapshot_example(), names, {.colour = true}).find("\x1b[31mF\x1b[0m"),
+    EXPECT_EQ(watch_screen(test::snapshot_example(), mirrors, {}).find('\x1b'), std::string::npos);
+    EXPECT_NE(watch_screen(test::snapshot_example(), mirrors, {.colour = true}).find("\x1b[31mF\x1b[0m"),
               std::string::npos);
 }
 
@@ -138,6 +138,27 @@ TEST(CheckScreen, member_that_has_not_told_its_version_is_not_blamed) {
     const auto findings = findings_of(good_facts, snapshot, "1.2.3");
     EXPECT_TRUE(findings[9].good);
     EXPECT_EQ(findings[9].what, "log CMIRROR-data: 2 of 3 members run version 1.2.3");
+}
+
+TEST(CheckScreen, mirrors_of_the_tab_are_to_be_active) {
+    const auto tab = Cmirrortab::parse(
+        "data /dev/a,/dev/b none size=1M,region-size=4K\n"
+        "late /dev/c,/dev/d none size=1M,region-size=4K\n"
+        "by-hand /dev/e,/dev/f none size=1M,region-size=4K,noauto\n");
+    EXPECT_EQ(check_screen(findings_of_tab(tab, {"data"}), false),
+              "ok   mirror data is active\n"
+              "FAIL mirror late is active\n"
+              "     -> cmirrorctl activate late\n"
+              "1 thing is to be mended\n");
+    EXPECT_TRUE(findings_of_tab(Cmirrortab{}, {}).empty());
+}
+
+TEST(CheckScreen, tab_that_makes_no_sense_is_told) {
+    EXPECT_EQ(
+        check_screen(findings_of_tab(tl::unexpected<std::string>("/etc/cmirrortab: line 2: it is bad"), {}), false),
+        "FAIL the lines of the tab make sense\n"
+        "     -> /etc/cmirrortab: line 2: it is bad; cmirrortab(5) describes them\n"
+        "1 thing is to be mended\n");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "messages/wire_control.hpp"
 #include "tests/unit/status_example.hpp"
@@ -34,8 +35,34 @@ TEST(WireStatus, luid_and_digest_are_text) {
     EXPECT_EQ(json["version"], 1);
 }
 
+void collect_keys(const nlohmann::json& value, std::set<std::string>& keys) {
+    for (const auto& [key, inner] : value.items()) {
+        if (value.is_object()) keys.insert(key);
+        if (inner.is_structured()) collect_keys(inner, keys);
+    }
+}
+
 TEST(WireStatus, every_key_is_hyphenated) {
-    EXPECT_EQ(pack_status(snapshot_example()).find('_'), std::string::npos);
+    auto snapshot = snapshot_example();
+    auto& kernel = std::get<ActorStatus>(snapshot.actors[1]);
+    kernel.fields.emplace_back("fault bad_size", "1");
+    kernel.times.emplace_back("MARK_REGION", LatencyHistogram{});
+    std::set<std::string> keys;
+    collect_keys(nlohmann::json::parse(pack_status(snapshot)), keys);
+    EXPECT_GT(keys.size(), 40U);
+    for (const auto& key : keys)
+        EXPECT_EQ(key.find_first_not_of("abcdefghijklmnopqrstuvwxyz-"), std::string::npos) << key;
+}
+
+TEST(WireStatus, list_of_nodes_is_one_for_programs_too) {
+    StatusSnapshot snapshot;
+    for (const auto* nodes : {"1 2 30", "1", ""}) {
+        snapshot.actors = {ActorStatus{"cluster", {{"node-list", nodes}}}};
+        EXPECT_EQ(unpack_status(pack_status(snapshot)).value(), snapshot) << nodes;
+    }
+    snapshot.actors = {ActorStatus{"CLUSTER", {{"node_list", "1 2 30"}}}};
+    EXPECT_EQ(nlohmann::json::parse(pack_status(snapshot))["components"][0]["node-list"],
+              nlohmann::json::parse("[1, 2, 30]"));
 }
 
 TEST(WireStatus, another_daemon_of_the_same_version_is_understood) {

@@ -114,6 +114,9 @@ class SessionTest(vmtest.ClusterTest):
         self.assertRegex(screens, r"\[#+\] 100\.0%\n  \.+\n")
         text = self.ctl(3, "status")
         self.assertRegex(text, r"data  CMIRROR-data  active +100\.0% +\d+  - +254:32 ok +1\* 2 3\n?$")
+        self.assertRegex(self.ctl(2, "check"), r"ok   log CMIRROR-data: all 3 members run version [0-9.]+\nok   mirror data is active\n"
+                                               r"everything is set up")
+        self.assertIn("log CMIRROR-data: all regions are in sync", self.ctl(1, "dump"))
         self.assert_legs_equal(Mirror(self.node, "data", mib=MIB))
         self.passed()
 
@@ -145,6 +148,7 @@ class SessionTest(vmtest.ClusterTest):
     def test_3_lost_node_is_told_with_what_to_do(self) -> None:
         writer = Writer(Mirror(self.cluster[3], "data"), PATTERN, 2, at_mib=4)
         writer.wait_more(20)
+        self.assertIn("node 3 is in the cluster at this moment, nothing was done", self.ctl(1, "node-gone 3", 1))
         self.cluster[3].kill()
         def told() -> str | None:
             status, out = self.cluster[1].run("cmirrorctl status", timeout=60)
