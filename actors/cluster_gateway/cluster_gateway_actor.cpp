@@ -197,7 +197,7 @@ ClusterGatewayActor::behavior_type cluster_gateway(Self self, ClusterGatewayConf
         carry_out(self);
     });
     self->state.core.emplace(config.limits);
-    self->state.config = std::move(config);
+    self->state.config = config;
     self->state.core->start(now_of(self), self->state.effects);
     carry_out(self);
     return {

@@ -68,11 +68,13 @@ std::optional<ControlQuestion> UnixControlSocket::receive() {
     // One a call: the descriptor stays readable while there is more, and other work has its turn.
     epoll_event event{};
     if (::epoll_wait(epoll_.get(), &event, 1, 0) != 1) return std::nullopt;
-    if (event.data.u64 == listener) {
+    // A copy: the event is packed, so no reference to it may be taken.
+    const std::uint64_t asker = event.data.u64;
+    if (asker == listener) {
         accept_one();
         return std::nullopt;
     }
-    const auto found = connections_.find(event.data.u64);
+    const auto found = connections_.find(asker);
     if (found == connections_.end()) return std::nullopt;
     if ((event.events & EPOLLIN) != 0) return read_from(found->first, found->second);
     if ((event.events & EPOLLOUT) != 0)
