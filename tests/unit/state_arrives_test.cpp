@@ -85,7 +85,10 @@ TEST_F(StateArrivesTests, state_that_is_cut_is_not_this_mirrors_and_requests_wai
     ask_in();
     // What another table's state looks like: whole, and too short for this one.
     Effects effects;
-    StateSender{0, std::vector<std::byte>(10)}.start(effects);
+    LogState other{100};
+    other.start(true);
+    other.freeze();
+    StateSender{0}.start(other, effects);
     await_chunk().compressed = std::get<StateChunk>(std::get<SendEffect>(effects[0]).message).compressed;
     cluster.settle();
     EXPECT_TRUE(told("does not fit this mirror"));
