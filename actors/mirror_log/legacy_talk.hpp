@@ -62,7 +62,7 @@ struct LegacyTalk {
     MemberId checkpoint_sender;
     /// Every event since our join is still there to be applied to it.
     bool backlog_whole = true;
-    /// When members that have said nothing count as legacy.
+    /// When members that have said nothing in our protocol count as legacy.
     std::optional<Instant> due;
 };
 

@@ -30,6 +30,8 @@ struct Settings {
     Instant leave_wait = std::chrono::seconds{5};
     /// How long an older member that says nothing is waited for before a legacy member's checkpoint counts.
     Instant legacy_wait = std::chrono::seconds{5};
+    /// How long a joiner waits for a word of our own protocol when all older members have spoken in the field's.
+    Instant legacy_settle = std::chrono::seconds{1};
     /// Quorum that was lost counts again after this time: a partition that has healed shows by then.
     Instant quorum_settle = std::chrono::milliseconds{500};
     /// A view that still has a node which the group saw go counts again after this time: it was newer than the group's

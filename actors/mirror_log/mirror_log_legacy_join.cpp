@@ -9,7 +9,7 @@ namespace cmirror::mirror_log {
 /// What is delivered before the state is here: who is legacy, and the checkpoint that one of them sends.
 void MirrorLogCore::await_legacy(const GroupDelivery& delivery) {
     const auto* frame = std::get_if<LegacyFrame>(&delivery.message);
-    if (frame == nullptr) {
+    if (frame == nullptr || frame->pit_server == legacy_no_response_tag) {
         legacy_.ours_heard.insert(delivery.sender);
         return;
     }
@@ -24,7 +24,8 @@ void MirrorLogCore::await_legacy(const GroupDelivery& delivery) {
 }
 
 /// A legacy checkpoint counts when no member of ours can have the state: every older one has spoken as a legacy one,
-/// or has said nothing for a time.
+/// or has said nothing for a time. One of ours may have had field's words under way when this one joined; what shows
+/// that it is ours comes right behind.
 void MirrorLogCore::start_beside_legacy(Instant now, Effects& effects) {
     const bool waits = !applying_ && !founding_ && !receiver_ && legacy_.checkpoint &&
                        std::none_of(older_.begin(), older_.end(),
@@ -32,10 +33,9 @@ void MirrorLogCore::start_beside_legacy(Instant now, Effects& effects) {
     if (!waits) return legacy_.due.reset();
     const bool all_spoke = std::all_of(older_.begin(), older_.end(),
                                        [this](MemberId member) { return legacy_.legacy_heard.contains(member); });
-    if (!all_spoke) {
-        if (!legacy_.due) legacy_.due = now + config_.settings.legacy_wait;
-        if (now < *legacy_.due) return;
-    }
+    if (!legacy_.due) legacy_.due = now + config_.settings.legacy_wait;
+    if (all_spoke) legacy_.due = std::min(*legacy_.due, now + config_.settings.legacy_settle);
+    if (now < *legacy_.due) return;
     // A transfer from one of ours that broke off has taken the place of what came before it.
     if (!legacy_.backlog_whole) return rejoin(effects);
     founding_ = true;

@@ -13,6 +13,6 @@ namespace cmirror::sim {
 std::string_view path_of_line(std::string_view line);
 
 /// Counters of which none may be zero after a batch of runs: with every kind of fault that `options` allow.
-std::vector<std::string> required_counters(const Options& options);
+std::vector<std::string> required_counters(const Options& options, std::uint64_t seeds);
 
 }  // namespace cmirror::sim

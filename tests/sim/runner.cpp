@@ -183,7 +183,7 @@ bool run_batch(const BatchOptions& options) {
     }
     print_summary(counters, done, seconds_since(start), simulated, events);
     if (options.require_counters)
-        for (const std::string& name : required_counters(options.run))
+        for (const std::string& name : required_counters(options.run, options.seeds))
             if (counters.of(name) == 0) {
                 std::printf("never happened: %s\n", name.c_str());
                 good = false;

@@ -259,8 +259,10 @@ void LegacyMember::send_request(const Waiting& waiting) {
 /// Answered from its own copy, at once; some are multicast all the same.
 void LegacyMember::local(const Waiting& waiting) {
     Reply reply{waiting.seq, waiting.type, 0, {}, {}};
-    if (waiting.type == RequestType::in_sync)
-        reply.integers = {sync_.at(waiting.integers[0])};
+    if (waiting.type == RequestType::in_sync && waiting.integers[0] >= sync_.size())
+        reply.error = -EINVAL;
+    else if (waiting.type == RequestType::in_sync)
+        reply.integers = {sync_[waiting.integers[0]]};
     else if (waiting.type == RequestType::get_sync_count)
         reply.integers = {static_cast<std::uint64_t>(std::count(sync_.begin(), sync_.end(), true))};
     replies_.push_back(std::move(reply));

@@ -80,6 +80,17 @@ TEST_F(MixedGroup, ours_joins_a_legacy_server_with_its_checkpoint) {
     EXPECT_TRUE(state(2).marks().of(unknown_owner).contains(2));
 }
 
+TEST_F(MixedGroup, ours_that_has_spoken_in_the_fields_words_alone_is_not_taken_for_legacy_at_once) {
+    Settings settings = LogCluster::without_doubt();
+    settings.legacy_settle = seconds{1};
+    use(core_log, settings);
+    join_legacy(1);
+    start({2});
+    EXPECT_EQ(node(2).core->life(), LifeState::joining);
+    cluster->advance(seconds{2});
+    EXPECT_EQ(node(2).core->life(), LifeState::active);
+}
+
 TEST_F(MixedGroup, ours_joins_below_a_legacy_member_and_serves_it) {
     join_legacy(5);
     EXPECT_TRUE(legacy_done(5, R::mark_region, {2}));

@@ -33,6 +33,7 @@ LogCluster::LogCluster(std::string arguments, Settings settings)
 Settings LogCluster::without_doubt() {
     Settings settings;
     settings.device_doubt = Instant{0};
+    settings.legacy_settle = Instant{0};
     return settings;
 }
 
