@@ -1,6 +1,5 @@
 #include "tests/bench/bench_cluster.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/un.h>
