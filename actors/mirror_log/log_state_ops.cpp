@@ -310,7 +310,9 @@ void LogState::lose_writer(Owner owner, StateChanges& changes) {
     }
 }
 
+/// Refused for a node that has a member: whoever said so had not heard yet that it is back.
 void LogState::node_gone(NodeId node, StateChanges& changes) {
+    if (std::any_of(members_.begin(), members_.end(), [node](const Member& m) { return m.id.node == node; })) return;
     for (const auto& [owner, boot] : std::map<Owner, BootId>(boots_))
         if (owner.node == node && !present(owner)) lose_writer(owner, changes);
 }

@@ -183,8 +183,10 @@ void MirrorLogCore::lose_state(Instant, Effects&) {
 
 /// The server gives joiners the state, again if an earlier server went away.
 void MirrorLogCore::serve_joiners(Instant now, Effects& effects) {
-    // Without quorum it is not known whether this state will count.
-    if (!is_server() || lost_quorum_) {
+    // Without quorum, or while partitions merge, it is not known whether this state will count.
+    if (!is_server() || lost_quorum_ || merging_) {
+        // Those that have a part of it are served from the start again.
+        if (sender_) served_.clear();
         stop_sending();
         return;
     }

@@ -127,8 +127,15 @@ void MirrorLogCore::watch_fencing(Instant now, Effects& effects) {
     }
     ring_lost_ = std::move(still);
     if (!quorate()) return;
+    constexpr Instant late = std::chrono::seconds{1};
     for (auto& [node, since] : ring_lost_) {
-        if (now - since < limit) continue;
+        const Instant due = since + limit;
+        if (now < due) continue;
+        // A daemon that was stopped meanwhile first hears what became of the ring.
+        if (now - due > late) {
+            since = now - limit + late;
+            continue;
+        }
         say(LogLevel::warning, "node " + std::to_string(node) + " counts as fenced", effects, LogEvent::node_gone);
         outbox_.add({OpKind::node_gone, node, 1});
         since = now;

@@ -95,6 +95,49 @@ TEST_F(Partition, node_fenced_for_long_enough_counts_as_gone) {
     expect_equal({1, 2});
 }
 
+TEST_F(Partition, daemon_that_was_stopped_hears_of_the_ring_before_it_calls_a_node_fenced) {
+    Settings settings;
+    settings.fenced_after = 60s;
+    use(core_log, settings);
+    start({1, 2, 3});
+    recover_all(1);
+    call(3, R::flush, list({5}));
+    cluster->crash(3);
+    cluster->settle();
+    cluster->now += 70s;
+    call(1, R::is_clean, RegionNumber{9});
+    call(2, R::is_clean, RegionNumber{9});
+    EXPECT_TRUE(state(1).marks().marked(5));
+    cluster->advance(2s);
+    EXPECT_FALSE(state(1).marks().marked(5));
+    expect_equal({1, 2});
+}
+
+// Whoever says so has not heard yet that the node is back, and its kernel copies and writes on.
+TEST_F(Partition, node_that_is_back_in_the_group_does_not_count_as_gone) {
+    call(3, R::flush, list({5}));
+    cluster->partition({3});
+    cluster->drop_next[2] = 1;
+    std::erase(cluster->ring, 3);
+    cluster->heal();
+    cluster->prove_gone(1, 3);
+    EXPECT_TRUE(state(1).sync().test(5));
+    EXPECT_TRUE(state(1).marks().marked_by(owner(3), 5));
+    cluster->advance(10s);
+    expect_equal({1, 2, 3});
+}
+
+TEST_F(Partition, nobody_is_given_a_state_that_may_lose_the_merge) {
+    cluster->partition({3});
+    cluster->drop_next[2] = 1;
+    cluster->heal();
+    start({4});
+    EXPECT_FALSE(node(4).core->valid());
+    cluster->advance(10s);
+    ASSERT_TRUE(node(4).core->valid());
+    expect_equal({1, 2, 3, 4});
+}
+
 TEST_F(Partition, side_that_changes_during_a_merge_is_the_side_that_is_left) {
     cluster->partition({2});
     for (const NodeId id : {1U, 2U, 3U})
