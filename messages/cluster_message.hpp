@@ -148,6 +148,14 @@ struct Standing {
     friend bool operator==(const Standing&, const Standing&) = default;
 };
 
+/// The sender, the server of its side, starts the state anew at this point of the order, of which it knows others' marks:
+/// members that have that state or a part of it join again, and those that have none wait on for the new one.
+struct Anew {
+    JoinToken token = 0;
+
+    friend bool operator==(const Anew&, const Anew&) = default;
+};
+
 /// The digest of the sender's state after `ordinal` events.
 struct StateDigest {
     std::uint64_t ordinal = 0;
@@ -171,6 +179,6 @@ struct LegacyFrame {
 };
 
 using ClusterMessage =
-    std::variant<Hello, Ops, Confirm, StateBegin, StateChunk, Valid, Standing, StateDigest, LegacyFrame>;
+    std::variant<Hello, Ops, Confirm, StateBegin, StateChunk, Valid, Standing, StateDigest, Anew, LegacyFrame>;
 
 }  // namespace cmirror

@@ -27,7 +27,8 @@ enum class Kind : std::uint16_t {
     state_chunk = 5,
     valid = 6,
     standing = 7,
-    state_digest = 8
+    state_digest = 8,
+    anew = 9
 };
 
 struct ExtensionHeader {
@@ -217,6 +218,10 @@ StateDigest read_state_digest(ByteReader& in) {
     return digest;
 }
 
+std::vector<std::byte> pack(const Anew& anew) {
+    return begin_message(Kind::anew).u64(anew.token).take();
+}
+
 std::vector<std::byte> pack(const LegacyFrame&) {
     constexpr bool legacy_frame_is_an_extension = false;
     CMIRROR_INVARIANT(legacy_frame_is_an_extension);
@@ -241,6 +246,8 @@ ClusterMessage read_message(Kind kind, ByteReader& in) {
             return read_standing(in);
         case Kind::state_digest:
             return read_state_digest(in);
+        case Kind::anew:
+            return Anew{in.u64()};
     }
     in.require(false);
     return Valid{};
@@ -259,7 +266,7 @@ Result<ClusterMessage, ClusterFrameFault> wire::unpack_extension(std::span<const
     std::memcpy(&header, data.data(), sizeof header);
     const std::uint16_t kind = header.kind.value();
     if (header.version.value() != format_version || kind < static_cast<std::uint16_t>(Kind::hello) ||
-        kind > static_cast<std::uint16_t>(Kind::state_digest))
+        kind > static_cast<std::uint16_t>(Kind::anew))
         return Failure<ClusterFrameFault>(ClusterFrameFault::unknown_extension);
     ByteReader in(data.subspan(sizeof header));
     ClusterMessage message = read_message(static_cast<Kind>(kind), in);

@@ -55,7 +55,8 @@ class ControlOutbox {
   private:
     static bool is_control(const ClusterMessage& message) {
         return std::holds_alternative<Hello>(message) || std::holds_alternative<Valid>(message) ||
-               std::holds_alternative<Confirm>(message) || std::holds_alternative<Standing>(message);
+               std::holds_alternative<Confirm>(message) || std::holds_alternative<Standing>(message) ||
+               std::holds_alternative<Anew>(message);
     }
 
     std::deque<ClusterMessage> sent_;

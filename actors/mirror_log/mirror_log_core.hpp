@@ -190,6 +190,10 @@ class MirrorLogCore {
     void note_quorum(bool quorate_now, Instant now);
     void settle_quorum(Instant now, Effects& effects);
     void regain_quorum(Effects& effects);
+    bool own_word_only() const;
+    void keep_others();
+    void heard_anew(MemberId sender, const Anew& anew, Instant now, Effects& effects);
+    void start_anew(Instant now, Effects& effects);
     void watch_fencing(Instant now, Effects& effects);
     void compare_digest(MemberId sender, const StateDigest& theirs, Effects& effects);
     void rejoin(Effects& effects);
@@ -317,7 +321,7 @@ class MirrorLogCore {
     /// Nodes that the group saw go and the view still has, since when: the view is of an older ring.
     std::map<NodeId, Instant> nodes_lost_;
     /// Quorum was lost and does not count again yet.
-    bool lost_quorum_ = false;
+    bool lost_quorum_ = false, anew_asked_ = false;
     std::optional<Instant> regained_at_;
     /// The ring in which this state last had quorum, nodes that were lost since and may have had it without us, and
     /// nodes whose daemon alone was lost: while it is lost the group does not see them go.

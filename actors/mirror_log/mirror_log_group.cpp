@@ -71,6 +71,8 @@ void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effect
         decide_merge(effects);
     } else if (const auto* standing = std::get_if<Standing>(&std::get<GroupDelivery>(event).message)) {
         take_standing(std::get<GroupDelivery>(event).sender, *standing, effects);
+    } else if (const auto* anew = std::get_if<Anew>(&std::get<GroupDelivery>(event).message)) {
+        heard_anew(std::get<GroupDelivery>(event).sender, *anew, now, effects);
     }
     if (!in_group_) return;
     start_beside_legacy(now, effects);

@@ -63,7 +63,8 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
                       (!kept_ring_ || *kept_ring_ == view_->ring);
     const bool from_file = !kept && kept_is_everything();
     // A log that was in use before may have been written to by others since: nosync speaks of its first start alone.
-    const bool first_start = found_alone_ && !resumed_before_ && !reconnected_;
+    const bool first_start =
+        found_alone_ && !resumed_before_ && !reconnected_ && state_kept_ != StateKept::others;
     if (kept) {
         state_->forget_members();
     } else if (from_file) {

@@ -79,6 +79,7 @@ void MirrorLogCore::reset_membership() {
     strangers_.clear();
     daemonless_.clear();
     lost_quorum_ = false;
+    anew_asked_ = false;
     regained_at_.reset();
     merging_.reset();
     ring_lost_.clear();

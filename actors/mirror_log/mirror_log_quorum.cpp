@@ -73,18 +73,61 @@ void MirrorLogCore::settle_quorum(Instant now, Effects& effects) {
 /// what they wrote then is not in this state. Those that come back with theirs say so; the others start the log anew.
 void MirrorLogCore::regain_quorum(Effects& effects) {
     if (!lost_quorum_ || !view_ || !view_->quorate) return;
-    lost_quorum_ = false;
     regained_at_.reset();
-    if (!in_group_) return;
-    // A state that a member gave is as good as that member's: without quorum none is given.
-    const bool own_word_only = found_alone_ && !quorate_ring_;
-    if ((valid_ || founding_) && (own_word_only || !strangers_.empty())) {
+    const bool anew = in_group_ && (valid_ || founding_) && (own_word_only() || !strangers_.empty());
+    if (anew && !anew_asked_)
         say(LogLevel::warning, "has quorum again, but others may have had it meanwhile: it starts anew", effects,
             LogEvent::quorum_back);
-        state_kept_ = StateKept::others;
-        return rejoin(effects);
+    if (anew && is_server() && !mixed() && life_ != LifeState::leaving) {
+        if (!std::exchange(anew_asked_, true)) effects.emplace_back(SendEffect{Anew{token_}});
+        return;
     }
-    say(LogLevel::notice, "has quorum again", effects, LogEvent::quorum_back);
+    lost_quorum_ = false;
+    if (!in_group_) return;
+    if (!anew) return say(LogLevel::notice, "has quorum again", effects, LogEvent::quorum_back);
+    keep_others();
+    rejoin(effects);
+}
+
+/// A state that a member gave is as good as that member's: without quorum none is given.
+bool MirrorLogCore::own_word_only() const {
+    return found_alone_ && !quorate_ring_;
+}
+
+/// What a state that starts anew takes over from this one.
+void MirrorLogCore::keep_others() {
+    if (valid_) state_kept_ = own_word_only() ? StateKept::nothing : StateKept::others;
+}
+
+/// Not by leaving the group: a member that waits for a state would start one, and know of nobody's marks.
+void MirrorLogCore::heard_anew(MemberId sender, const Anew& anew, Instant now, Effects& effects) {
+    // The merge decides, and says whether it is still needed.
+    if (merging_) {
+        if (sender == self_) anew_asked_ = false;
+    } else if (sender == self_) {
+        if (anew_asked_ && anew.token == token_) start_anew(now, effects);
+    } else if (applying_) {
+        const Member* member = state_->member(sender);
+        if (member == nullptr || !member->valid || member->token != anew.token) return;
+        say(LogLevel::notice, "node " + std::to_string(sender.node) + " starts the state anew: joining again", effects);
+        keep_others();
+        rejoin(effects);
+    } else if (receiver_ && receiver_->sender() == sender) {
+        receiver_.reset();
+        backlog_.clear();
+    }
+}
+
+void MirrorLogCore::start_anew(Instant now, Effects& effects) {
+    keep_others();
+    std::vector<MemberId> group = std::move(group_);
+    reset_membership();
+    life_ = LifeState::joining;
+    in_group_ = true;
+    found_alone_ = true;
+    group_ = std::move(group);
+    if (view_) note_quorum(view_->quorate, now);
+    found(now, effects);
 }
 
 }  // namespace cmirror::mirror_log

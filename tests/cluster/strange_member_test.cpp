@@ -126,6 +126,7 @@ TEST_F(StrangeMember, parts_of_a_state_and_answers_that_nobody_asked_for_change_
     say(frame_of(Ops{7, 1'000'000, 1, {{OpKind::marked_unknown, 0, 1}}}));
     say(frame_of(Confirm{{{{1, 1}, 5, 1'000'000, -5}}}));
     say(frame_of(Valid{7}));
+    say(frame_of(Anew{7}));
     say(frame_of(Standing{7, true, ~std::uint64_t{0}, ~std::uint64_t{0}}));
     ASSERT_TRUE(cluster.until_more_writes(50, {1, 2, 3})) << cluster.report();
     // Somebody else joins meanwhile and takes its state from one that has it.

@@ -84,6 +84,8 @@ class InputMessages {
                 return StateDigest{input_.some_number(), input_.number()};
             case 7:
                 return some_legacy(sender);
+            case 8:
+                return Anew{some_token(sender)};
             default:
                 return some_ops(sender);
         }

@@ -15,7 +15,7 @@ struct Path {
     bool legacy = false;
 };
 
-constexpr std::array<Path, 27> paths{{
+constexpr std::array<Path, 28> paths{{
     {"took the log device over", "path: server take-over"},
     {"is served by this node now", "path: new server"},
     {"every member that had the state is gone", "path: state lost by all"},
@@ -25,6 +25,7 @@ constexpr std::array<Path, 27> paths{{
     {"corosync is gone", "path: corosync lost by a log"},
     {"quorum is lost", "path: quorum lost"},
     {"has quorum again", "path: quorum again"},
+    {"it starts anew", "path: state started anew"},
     {"is gone with regions marked", "path: writer lost"},
     {"had not cleared", "path: left with marks"},
     {"is replaced: the kernel created", "path: luid used again"},

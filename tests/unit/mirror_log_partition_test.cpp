@@ -105,8 +105,7 @@ TEST_F(Partition, daemon_that_was_stopped_hears_of_the_ring_before_it_calls_a_no
     cluster->crash(3);
     cluster->settle();
     cluster->now += 70s;
-    call(1, R::is_clean, RegionNumber{9});
-    call(2, R::is_clean, RegionNumber{9});
+    cluster->advance(500ms);
     EXPECT_TRUE(state(1).marks().marked(5));
     cluster->advance(2s);
     EXPECT_FALSE(state(1).marks().marked(5));
@@ -228,6 +227,56 @@ TEST_F(Partition, side_that_starts_anew_leaves_alone_what_the_others_had_marked)
     cluster->advance(20s);
     recover_all(1);
     EXPECT_EQ(integer(1, R::get_sync_count), 70U);
+}
+
+TEST_F(Partition, member_that_waits_for_the_state_that_starts_anew_leaves_them_alone_as_well) {
+    for (const R type : {R::presuspend, R::postsuspend})
+        call(2, type);
+    call(3, R::flush, list({6}));
+    cluster->set_quorum(1, false);
+    cluster->partition({3});
+    const auto resumes = cluster->ask(2, R::resume);
+    cluster->settle();
+    ASSERT_FALSE(answered(2, resumes));
+    cluster->advance(20s);
+    ASSERT_TRUE(node(2).core->valid());
+    EXPECT_EQ(integer(2, R::in_sync, RegionNumber{5}), 0U);
+    EXPECT_TRUE(state(2).marks().marked_by(owner(3), 6));
+    expect_equal({1, 2});
+}
+
+TEST_F(Partition, members_of_a_side_that_starts_anew_join_it_with_their_marks) {
+    call(2, R::flush, list({7}));
+    cluster->set_quorum(1, false);
+    cluster->partition({3});
+    cluster->advance(20s);
+    for (const NodeId id : {1U, 2U})
+        ASSERT_TRUE(node(id).core->status().quorate) << id;
+    EXPECT_EQ(integer(2, R::in_sync, RegionNumber{5}), 0U);
+    EXPECT_TRUE(state(1).marks().marked_by(owner(2), 7));
+    expect_equal({1, 2});
+}
+
+TEST_F(Partition, word_that_the_state_starts_anew_may_be_lost) {
+    cluster->set_quorum(1, false);
+    cluster->partition({3});
+    cluster->drop_next[1] = 1;
+    cluster->advance(20s);
+    ASSERT_TRUE(node(1).core->status().quorate);
+    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 0U);
+    expect_equal({1, 2});
+}
+
+TEST_F(Partition, nosync_does_not_speak_of_what_others_may_have_written_since) {
+    use("71680 clustered-core 1024 nosync");
+    start({1, 3});
+    ASSERT_EQ(integer(1, R::in_sync, RegionNumber{5}), 1U);
+    cluster->set_quorum(1, false);
+    cluster->add(2);
+    cluster->partition({3});
+    cluster->advance(20s);
+    ASSERT_TRUE(node(1).core->status().quorate);
+    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 0U);
 }
 
 // The group does not see a node go whose daemon was lost before.

@@ -53,7 +53,7 @@ TEST_F(WireExtension, another_format_version_is_unknown) {
     EXPECT_EQ(fault_of(valid_), ClusterFrameFault::unknown_extension);
 }
 TEST_F(WireExtension, another_kind_is_unknown) {
-    valid_[kind_at] = std::byte{9};
+    valid_[kind_at] = std::byte{10};
     EXPECT_EQ(fault_of(valid_), ClusterFrameFault::unknown_extension);
 }
 TEST_F(WireExtension, extension_without_version_and_kind_is_bad) {

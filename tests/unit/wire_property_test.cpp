@@ -71,6 +71,8 @@ ClusterMessage any_message() {
             return Standing{any<std::uint64_t>(), any<bool>(), any<bool>(), any<std::uint64_t>()};
         case 7:
             return StateDigest{any<std::uint64_t>(), any<std::uint64_t>()};
+        case 8:
+            return Anew{any<std::uint64_t>()};
         default:
             return LegacyFrame{any<std::uint32_t>(), any<std::uint32_t>(), any<std::uint32_t>(), any<std::int32_t>(),
                                any<std::uint32_t>(), any_legacy_type(),    any_bytes(64)};
