@@ -68,6 +68,26 @@ TEST_F(MixedGroup, requests_of_ours_carry_the_tag_where_ours_serves_and_are_not_
     EXPECT_EQ(legacy(3).marks_of(5), std::set<NodeId>{2});
 }
 
+// Beside a legacy server ours says only that it has applied the mark.
+TEST_F(MixedDiskGroup, a_flush_that_a_dead_legacy_server_left_open_waits_for_the_log_device) {
+    join_legacy(1);
+    start({2, 3});
+    call(3, R::mark_region, list({5}));
+    cluster->hold_writes = true;
+    node(1).silent = true;
+    const std::uint32_t flush = cluster->ask(3, R::flush);
+    cluster->settle();
+    ASSERT_FALSE(answered(3, flush));
+    cluster->crash(1);
+    cluster->advance(seconds{2});
+    EXPECT_FALSE(answered(3, flush));
+    cluster->hold_writes = false;
+    cluster->release_writes();
+    cluster->advance(seconds{20});
+    EXPECT_TRUE(answered(3, flush));
+    EXPECT_FALSE(cluster->device.clean(5));
+}
+
 TEST_F(MixedGroup, a_flush_waits_for_the_legacy_server) {
     join_legacy(1);
     start({2});

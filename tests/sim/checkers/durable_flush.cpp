@@ -28,18 +28,18 @@ void DurableFlushChecker::write_dispatched(Node& node, MappedDevice& device, Mir
         return !state.sync().test(region) || knows_writer(state, region, owner);
     };
     const std::vector<LogMember> members = quorate_members(world_, mirror);
+    const auto self = std::find_if(members.begin(), members.end(), [&](const LogMember& member) {
+        return member.node == &node && member.log.luid == target.luid();
+    });
+    // A node that is out of the majority wrote what it had marked before.
+    if (self == members.end()) return;
     std::size_t others = 0, knowing = 0;
-    bool self = false;
     for (const LogMember& member : members) {
-        if (member.node == &node) {
-            self = self || member.log.luid == target.luid();
-            continue;
-        }
+        if (member.node == &node || taken_for_legacy(world_, *self, member)) continue;
         ++others;
         if (knows(member.state())) ++knowing;
     }
-    // A node that is out of the majority wrote what it had marked before.
-    if (!self || others == 0 || knowing > 0) return;
+    if (others == 0 || knowing > 0) return;
     // Whoever confirmed may have left the group since, and its node delivers to the others of the ring what it had: so
     // this is looked at while all nodes of the ring are members.
     const std::vector<NodeId> ring = world_.cluster.view_of(node.id).nodes;

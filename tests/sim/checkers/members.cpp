@@ -23,6 +23,14 @@ const LogMember* leading(const std::vector<LogMember>& members) {
     return i == members.end() ? nullptr : &*i;
 }
 
+bool taken_for_legacy(const World& world, const LogMember& by, const LogMember& other) {
+    if (!world.options.legacy) return false;
+    const auto& known = by.state().members();
+    return std::none_of(known.begin(), known.end(), [&](const mirror_log::Member& member) {
+        return member.id.node == other.node->id && member.valid;
+    });
+}
+
 bool knows_writer(const mirror_log::LogState& state, RegionNumber region, Owner writer) {
     const auto marked = [&](Owner owner) {
         return state.marks().marked_by(owner, region) || state.marks().has_everything(owner);

@@ -20,6 +20,9 @@ std::vector<LogMember> quorate_members(World& world, const Mirror& mirror);
 /// The one that has applied most; null if there is none.
 const LogMember* leading(const std::vector<LogMember>& members);
 
+/// A joiner beside legacy members takes one of ours that says nothing for 5 s for one of them.
+bool taken_for_legacy(const World& world, const LogMember& by, const LogMember& other);
+
 /// Will the state call the region out of sync when this writer is lost?
 bool knows_writer(const mirror_log::LogState& state, RegionNumber region, Owner writer);
 
