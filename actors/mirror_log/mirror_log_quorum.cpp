@@ -119,6 +119,10 @@ void MirrorLogCore::heard_anew(MemberId sender, const Anew& anew, Instant now, E
 }
 
 void MirrorLogCore::start_anew(Instant now, Effects& effects) {
+    if (life_ == LifeState::leaving) {
+        leave_due_ = Instant{0};
+        return;
+    }
     keep_others();
     std::vector<MemberId> group = std::move(group_);
     reset_membership();

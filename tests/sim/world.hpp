@@ -176,7 +176,7 @@ class World {
     std::map<NodeId, std::deque<caf::resumable*>> held_jobs_;
     std::map<NodeId, Instant> outside_since_;
     /// Nodes whose log of a mirror was created again by their kernel and has not joined yet.
-    std::set<std::pair<NodeId, std::size_t>> created_again_;
+    std::set<std::pair<NodeId, std::size_t>> activating_;
     Instant slow_until_{};
     bool loaded_ = true, ending_ = false;
     unsigned tended_ = 0;

@@ -9,6 +9,9 @@ namespace cmirror::sim {
 
 void World::asked(Node& node, const KernelRequest& request, unsigned copies, std::size_t room) {
     if (node.legacy_daemon) return;
+    if (request.type == RequestType::resume)
+        for (std::size_t i = 0; i < mirrors_.size(); ++i)
+            if (mirrors_[i].table.uuid == request.uuid) activating_.emplace(node.id, i);
     for (auto& checker : checkers_)
         checker->asked(node, request, copies, room);
 }
@@ -70,15 +73,15 @@ void World::line(Node& node, LogLevel level, std::string_view text) {
     if (internal || differs) violation("daemon", node.id, std::string(text));
 }
 
-/// A daemon that has started again knows nothing of nodes that are out of sight: before its log starts anew a cluster
-/// manager has to fence them.
+/// A daemon that has started again, or whose kernel resumes the mirror, knows nothing of nodes that are out of sight:
+/// before its log starts anew a cluster manager has to fence them.
 void World::started_or_joined(Node& node, std::size_t mirror, std::string_view line) {
     const auto says = [line](std::string_view what) { return line.find(what) != std::string_view::npos; };
-    if (says(": was created again by its kernel")) created_again_.emplace(node.id, mirror);
-    if (says(": joined, with ")) created_again_.erase({node.id, mirror});
+    if (says(": was created again by its kernel")) activating_.emplace(node.id, mirror);
+    if (says(": joined, with ")) activating_.erase({node.id, mirror});
     if (!says(": started alone: ")) return;
     mirrors_[mirror].started_anew = now();
-    if (created_again_.contains({node.id, mirror}))
+    if (activating_.contains({node.id, mirror}))
         after(Instant{0}, [this, &node, mirror] { fence_out_of_sight(node, mirror); });
 }
 
