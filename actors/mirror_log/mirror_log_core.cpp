@@ -171,9 +171,10 @@ void MirrorLogCore::timer(Instant now, Effects& effects) {
     if (ended_) return;
     hold_writes_if_late(now);
     scheduled_.reset();
+    // A Hello that was lost comes before a Valid, which means nothing without it.
+    if (control_.has_undelivered() && now >= control_.resend_due()) control_.send_again(now, effects);
     start_beside_legacy(now, effects);
     if (awaiting_device_ && now >= device_doubt_until_) found(now, effects);
-    if (control_.has_undelivered() && now >= control_.resend_due()) control_.send_again(now, effects);
     if (sender_ && now - sender_heard_ >= ControlOutbox::resend_after) send_state_again(now, effects);
     if (valid_) {
         if (life_ == LifeState::active) cool(warm_.take_idle(now, 256));
@@ -199,6 +200,7 @@ void MirrorLogCore::after_event(Instant now, Effects& effects) {
     if (valid_) {
         serve_joiners(now, effects);
         watch_fencing(now, effects);
+        legacy_server_changed(effects);
         update_durability(now, effects);
         answer_waiting_work(now, effects);
         if (!outbox_.has_unsent()) {

@@ -373,7 +373,7 @@ class MirrorLogCore {
     /// Do those that this member relieves all vouch for what is on the device? False for good once one was lost.
     std::optional<bool> handed_whole_;
     /// The server's, before it has asked for the device's map.
-    bool takes_over_ = false;
+    bool takes_over_ = false, reading_to_merge_ = false;
     /// A node that was lost may still write the device until then.
     Instant device_doubt_until_{};
     std::optional<Instant> device_rewrite_due_;

@@ -85,6 +85,7 @@ void MirrorLogCore::server_changed(Effects& effects) {
         durable_.clear();
     }
     takes_over_ = now_server == self_ && device_ready() && !merged_;
+    reading_to_merge_ = false;
     if (takes_over_) say(LogLevel::notice, "is served by this node now", effects);
 }
 
@@ -92,6 +93,7 @@ void MirrorLogCore::server_changed(Effects& effects) {
 void MirrorLogCore::take_device_over(Instant now, Effects& effects) {
     if (!takes_over_ || state_->hands_device_over() || now < device_doubt_until_) return;
     takes_over_ = false;
+    reading_to_merge_ = true;
     ++reads_open_;
     effects.emplace_back(ReadEffect{args_.region_count});
     device_rewrite_due_ = now + config_.settings.device_rewrite;
@@ -132,7 +134,7 @@ void MirrorLogCore::device_read(const Result<DeviceImage, DeviceError>& image, I
         unknown.is_log = true;
         unknown.region_count = args_.region_count;
         found_with(image ? &*image : &unknown, now, effects);
-    } else if (valid_ && is_server() && !merged_ && !takes_over_) {
+    } else if (std::exchange(reading_to_merge_, false)) {
         merge(image ? *image : DeviceImage{}, effects);
         outbox_.send(effects, now);
     }

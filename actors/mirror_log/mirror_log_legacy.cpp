@@ -262,7 +262,9 @@ bool MirrorLogCore::work_waits_for_legacy() {
     return group.mode == LegacyGroup::Mode::entering || group.copy->recovering();
 }
 
+/// Before FLUSHes are answered: those that wait for a server of ours now wait for the legacy one.
 void MirrorLogCore::legacy_server_changed(Effects& effects) {
+    if (!mixed()) return;
     const auto& members = state_->members();
     std::optional<MemberId> server;
     if (state_->legacy_serves()) {
@@ -292,7 +294,6 @@ void MirrorLogCore::attend_legacy(Instant now, Effects& effects) {
         }
         return;
     }
-    legacy_server_changed(effects);
     tell_marks(now, effects);
     cast_shadows();
     drop_shadows();

@@ -85,6 +85,7 @@ void MirrorLogCore::reset_membership() {
     ring_lost_.clear();
     found_alone_ = false;
     reading_device_ = false;
+    reading_to_merge_ = false;
     awaiting_view_ = false;
     awaiting_device_ = false;
     merged_ = false;

@@ -88,6 +88,23 @@ TEST_F(MixedDiskGroup, a_flush_that_a_dead_legacy_server_left_open_waits_for_the
     EXPECT_FALSE(cluster->device.clean(5));
 }
 
+TEST_F(MixedDiskGroup, a_flush_that_our_dead_server_left_open_waits_for_the_legacy_one) {
+    start({1});
+    join_legacy(2);
+    start({3});
+    call(3, R::mark_region, list({5}));
+    cluster->hold_writes = true;
+    const std::uint32_t flush = cluster->ask(3, R::flush);
+    cluster->settle();
+    ASSERT_FALSE(answered(3, flush));
+    cluster->kill(1);
+    while (cluster->step(3)) {
+    }
+    EXPECT_FALSE(answered(3, flush));
+    cluster->settle();
+    EXPECT_TRUE(answered(3, flush));
+}
+
 TEST_F(MixedGroup, a_flush_waits_for_the_legacy_server) {
     join_legacy(1);
     start({2});

@@ -43,6 +43,9 @@ void LegsChecker::check_states(std::size_t number) {
             const RegionNumber region = word * 64 + static_cast<unsigned>(std::countr_zero(left));
             if (accounts_for(member->state(), region, *mirror.data)) continue;
             if (world_.beside_legacy().is_theirs(number, region)) continue;
+            if (std::any_of(members.begin(), members.end(),
+                            [&](const LogMember& other) { return taken_for_legacy(world_, other, *member); }))
+                continue;
             return violated(member->node->id, "region " + std::to_string(region) +
                                                   " counts as in sync, its writer has no mark, and its legs differ: " +
                                                   mirror.data->describe(region));
