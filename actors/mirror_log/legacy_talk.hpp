@@ -34,6 +34,8 @@ struct LegacyTalk {
 
     /// Something was marked that no FLUSH to a legacy server has covered.
     bool unflushed = false;
+    /// corosync lost something that came before a FLUSH: its answer does not cover that.
+    bool flush_again = false;
     /// The newest FLUSH to a legacy server, and the newest one that was answered.
     std::uint32_t flush_sent = 0;
     std::uint32_t flush_answered = 0;

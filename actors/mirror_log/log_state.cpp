@@ -63,7 +63,8 @@ void LogState::start_kept(const KeptState& kept, Owner owner) {
     toggled(8, sync_.count());
 }
 
-void LogState::take_others(const LogState& before, Owner own) {
+void LogState::take_others(const LogState& before, Owner own, bool device_knows) {
+    const auto ended = [&](RegionNumber region) { return device_knows && clean_.test(region); };
     // How legacy members' marks and grants are told apart depends on the group that they were in.
     if (before.mixed()) return;
     for (const auto& [owner, boot] : before.boots_) {
@@ -71,11 +72,11 @@ void LogState::take_others(const LogState& before, Owner own) {
         boots_[owner] = boot;
         outdated_.insert(owner);
         for (const RegionNumber region : before.marks_.of(owner))
-            place_mark(owner, region);
+            if (!ended(region)) place_mark(owner, region);
         if (before.marks_.has_everything(owner)) mark_everything(owner, false);
     }
     for (const auto& [first, run] : before.grants_.runs()) {
-        if (!outdated_.contains(run.owner)) continue;
+        if (!outdated_.contains(run.owner) || ended(run.first)) continue;
         for (RegionNumber region = run.first; region < run.end(); ++region)
             make_stale(region);
         grants_.grant(run);

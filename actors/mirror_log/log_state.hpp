@@ -111,8 +111,9 @@ class LogState {
     /// Kernels may live that knew an earlier state: any region may be one that fell out of sync later.
     void assume_all_reached() { reached_.fill(true); }
     /// After start() or start_from(): the marks and grants of everyone but `own` as `before` has them. Those kernels
-    /// may live on, out of sight; what they did since is not known.
-    void take_others(const LogState& before, Owner own);
+    /// may live on, out of sight; what they did since is not known, but that a region which the log device calls clean
+    /// (`device_knows`) is nobody's any more.
+    void take_others(const LogState& before, Owner own, bool device_knows);
     /// Whose join started this state; members' Valid names it.
     void begin_lineage(JoinToken founder) { lineage_ = founder; }
     JoinToken lineage() const { return lineage_; }

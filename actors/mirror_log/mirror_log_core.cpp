@@ -50,6 +50,8 @@ bool MirrorLogCore::depends_on_time(RequestType type) {
 
 void MirrorLogCore::request(const KernelRequest& request, Instant now, Effects& effects) {
     if (ended_) return;
+    // One that the socket has given twice: the second would be taken for a resume without a suspend.
+    if (request.type == RequestType::resume && std::exchange(resume_seq_, request.seq) == request.seq) return;
     ++requests_;
     if (request.type == RequestType::ctr && !constructed_)
         construct(request, effects);

@@ -211,6 +211,7 @@ class MirrorLogCore {
     void note_for_legacy(RequestType type, RegionNumber region);
     void say_to_legacy(Effects& effects);
     void flush_legacy(Effects& effects);
+    void flush_legacy_again(Effects& effects);
     bool legacy_flushed(std::uint32_t need) const;
     void tell_marks(Instant now, Effects& effects);
     bool speaks_for_itself(Owner who) const;
@@ -263,7 +264,9 @@ class MirrorLogCore {
     bool ended_ = false;
     /// Constructed by a reconnect: the kernel's hint and marks are not known.
     bool reconnected_ = false;
-    bool resumed_before_ = false;
+    bool resumed_before_ = false, had_quorum_ = false;
+    /// Of the last RESUME.
+    std::optional<std::uint32_t> resume_seq_;
     /// The next RESUME is a reconnect's, as its CTR was.
     bool reconnect_resumes_ = false;
     /// One was, since the last suspend began.

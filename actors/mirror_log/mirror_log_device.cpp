@@ -73,8 +73,14 @@ void MirrorLogCore::server_changed(Effects& effects) {
     const Member* server = state_->server();
     const MemberId now_server = server == nullptr || state_->legacy_serves() ? MemberId{} : server->id;
     if (now_server == last_server_) return;
-    // Beside a legacy server ours said that they have applied the ops: its answers alone covered the device.
-    if (last_server_ == MemberId{} && device_ready()) confirmed_ = 0;
+    // Beside a legacy server ours said that they have applied the ops: its answers alone covered the device. A word of
+    // that kind may still be under way; it cannot speak of an op that comes now.
+    if (last_server_ == MemberId{} && device_ready() && need_ > 0) {
+        confirmed_ = 0;
+        ask_for_confirmation();
+        for (WaitingFlush& flush : flushes_)
+            flush.need = need_;
+    }
     last_server_ = now_server;
     sent_confirm_.clear();
     // What another member said to a server was that it has applied the ops; a server's word also covers the device.

@@ -19,7 +19,7 @@ void MirrorLogCore::cluster_lost(Instant now, Effects& effects) {
         // No others can have quorum without this node, so nothing becomes durable behind its back.
         const bool alone = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1 && view_->quorate;
         if (alone) state_kept_ = StateKept::whole;
-        if (valid_ && !alone) state_kept_ = StateKept::nothing;
+        if (valid_ && !alone) keep_others();
         kept_ring_.reset();
         reset_membership();
         life_ = LifeState::joining;

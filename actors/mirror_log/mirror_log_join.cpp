@@ -63,8 +63,7 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
                       (!kept_ring_ || *kept_ring_ == view_->ring);
     const bool from_file = !kept && kept_is_everything();
     // A log that was in use before may have been written to by others since: nosync speaks of its first start alone.
-    const bool first_start =
-        found_alone_ && !resumed_before_ && !reconnected_ && state_kept_ != StateKept::others;
+    const bool first_start = found_alone_ && !resumed_before_ && !reconnected_ && !had_quorum_;
     if (kept) {
         state_->forget_members();
     } else if (from_file) {
@@ -78,7 +77,7 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
         else
             state_->start(nosync && first_start);
         if (!first_start) state_->assume_all_reached();
-        if (before && state_kept_ == StateKept::others) state_->take_others(*before, owner());
+        if (before && state_kept_ == StateKept::others) state_->take_others(*before, owner(), image != nullptr && image->is_log);
     }
     if (image != nullptr) writer_.everything_changed(args_.region_count);
     state_->begin_lineage(token_);

@@ -222,6 +222,7 @@ void MirrorLogCore::heard_legacy(MemberId sender, const LegacyFrame& frame, Effe
         legacy_.answered.clear();
         legacy_.corrections.clear();
         legacy_.work_asked = false;
+        legacy_.flush_again = true;
         return;
     }
     if (!is_legacy_response(frame) && legacy_request_type(frame) == RequestType::flush && args_.disk_log)
@@ -277,6 +278,11 @@ void MirrorLogCore::legacy_server_changed(Effects& effects) {
     legacy_.work_asked = false;
     legacy_.answered.clear();
     if (!server || (flushes_.empty() && legacy_.flush_answered == legacy_.flush_sent)) return;
+    flush_legacy_again(effects);
+}
+
+/// What an earlier FLUSH is answered with says nothing of what came too late for it.
+void MirrorLogCore::flush_legacy_again(Effects& effects) {
     say_to_legacy(effects);
     legacy_.unflushed = true;
     flush_legacy(effects);
@@ -295,6 +301,7 @@ void MirrorLogCore::attend_legacy(Instant now, Effects& effects) {
         return;
     }
     tell_marks(now, effects);
+    if (std::exchange(legacy_.flush_again, false)) flush_legacy_again(effects);
     cast_shadows();
     drop_shadows();
     if (!outbox_.has_unsent()) say_to_legacy(effects);

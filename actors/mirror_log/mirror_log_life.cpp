@@ -179,7 +179,8 @@ void MirrorLogCore::continue_leaving(Instant now, Effects& effects) {
 
 void MirrorLogCore::finish_leaving(Effects& effects) {
     const bool alone = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1;
-    state_kept_ = alone ? StateKept::whole : StateKept::nothing;
+    const bool last = valid_ && state_->confirmer_of(self_) == nullptr;
+    state_kept_ = alone ? StateKept::whole : last ? StateKept::others : StateKept::nothing;
     leave_due_.reset();
     if (view_) kept_ring_ = view_->ring;
     resumed_before_ = true;

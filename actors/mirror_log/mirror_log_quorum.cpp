@@ -96,7 +96,9 @@ bool MirrorLogCore::own_word_only() const {
 
 /// What a state that starts anew takes over from this one.
 void MirrorLogCore::keep_others() {
-    if (valid_) state_kept_ = own_word_only() ? StateKept::nothing : StateKept::others;
+    if (!valid_) return;
+    state_kept_ = StateKept::others;
+    had_quorum_ = had_quorum_ || !own_word_only();
 }
 
 /// Not by leaving the group: a member that waits for a state would start one, and know of nobody's marks.

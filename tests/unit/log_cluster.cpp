@@ -70,9 +70,11 @@ LogCluster::Node& LogCluster::start(NodeId id) {
 std::uint32_t LogCluster::ask(NodeId id, RequestType type, RequestPayload payload) {
     Node& node = *nodes_.at(id);
     KernelRequest request{next_seq_++, type, 2, node.luid, *Uuid::from_text("LVM-test"), std::move(payload)};
-    Effects effects;
-    node.core->request(request, now, effects);
-    carry_out(node, effects);
+    for (int times = requests_come_twice ? 2 : 1; times > 0; --times) {
+        Effects effects;
+        node.core->request(request, now, effects);
+        carry_out(node, effects);
+    }
     return request.seq;
 }
 

@@ -118,6 +118,8 @@ class LogCluster {
     bool lose_state_files = false;
     /// A daemon that starts hears of the ring only when the test says so (set_quorum).
     bool views_come_late = false;
+    /// The socket gives the daemon each request a second time.
+    bool requests_come_twice = false;
     /// Removes several members in one configuration change.
     void lose(const std::vector<NodeId>& ids, ChangeReason reason);
     /// Cuts these nodes off from the others; they lose quorum.

@@ -179,18 +179,6 @@ TEST_F(Partition, node_that_leaves_while_its_side_loses_the_merge_is_suspended) 
     EXPECT_FALSE(node(3).joined);
 }
 
-// What the majority wrote and then lost in a crash, the cut-off side never heard of.
-TEST_F(Partition, side_that_others_may_have_outvoted_starts_anew_when_they_are_gone) {
-    cluster->partition({2});
-    call(1, R::flush, list({6}));
-    cluster->crash(1);
-    cluster->crash(3);
-    cluster->advance(20s);
-    ASSERT_TRUE(node(2).core->valid());
-    ASSERT_TRUE(node(2).core->status().quorate);
-    EXPECT_EQ(integer(2, R::in_sync, RegionNumber{6}), 0U);
-}
-
 TEST_F(Partition, state_that_was_started_since_does_not_vouch_for_its_node) {
     call(1, R::presuspend);
     call(1, R::postsuspend);
@@ -206,94 +194,6 @@ TEST_F(Partition, state_that_was_started_since_does_not_vouch_for_its_node) {
     cluster->advance(20s);
     ASSERT_TRUE(node(3).core->valid());
     EXPECT_EQ(integer(3, R::in_sync, RegionNumber{6}), 0U);
-}
-
-// Its copy would lack what the other side writes meanwhile.
-TEST_F(Partition, side_that_starts_anew_leaves_alone_what_the_others_had_marked) {
-    call(2, R::presuspend);
-    call(2, R::postsuspend);
-    call(3, R::flush, list({6}));
-    cluster->set_quorum(1, false);
-    cluster->partition({3});
-    cluster->advance(20s);
-    ASSERT_TRUE(node(1).core->valid());
-    ASSERT_TRUE(node(1).core->status().quorate);
-    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 0U);
-    EXPECT_TRUE(state(1).marks().marked_by(owner(3), 6));
-    cluster->heal();
-    cluster->advance(20s);
-    expect_equal({1, 3});
-    call(3, R::clear_region, list({6}));
-    cluster->advance(20s);
-    recover_all(1);
-    EXPECT_EQ(integer(1, R::get_sync_count), 70U);
-}
-
-TEST_F(Partition, member_that_waits_for_the_state_that_starts_anew_leaves_them_alone_as_well) {
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(2, type);
-    call(3, R::flush, list({6}));
-    cluster->set_quorum(1, false);
-    cluster->partition({3});
-    const auto resumes = cluster->ask(2, R::resume);
-    cluster->settle();
-    ASSERT_FALSE(answered(2, resumes));
-    cluster->advance(20s);
-    ASSERT_TRUE(node(2).core->valid());
-    EXPECT_EQ(integer(2, R::in_sync, RegionNumber{5}), 0U);
-    EXPECT_TRUE(state(2).marks().marked_by(owner(3), 6));
-    expect_equal({1, 2});
-}
-
-TEST_F(Partition, members_of_a_side_that_starts_anew_join_it_with_their_marks) {
-    call(2, R::flush, list({7}));
-    cluster->set_quorum(1, false);
-    cluster->partition({3});
-    cluster->advance(20s);
-    for (const NodeId id : {1U, 2U})
-        ASSERT_TRUE(node(id).core->status().quorate) << id;
-    EXPECT_EQ(integer(2, R::in_sync, RegionNumber{5}), 0U);
-    EXPECT_TRUE(state(1).marks().marked_by(owner(2), 7));
-    expect_equal({1, 2});
-}
-
-TEST_F(Partition, word_that_the_state_starts_anew_may_be_lost) {
-    cluster->set_quorum(1, false);
-    cluster->partition({3});
-    cluster->drop_next[1] = 1;
-    cluster->advance(20s);
-    ASSERT_TRUE(node(1).core->status().quorate);
-    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 0U);
-    expect_equal({1, 2});
-}
-
-TEST_F(Partition, nosync_does_not_speak_of_what_others_may_have_written_since) {
-    use("71680 clustered-core 1024 nosync");
-    start({1, 3});
-    ASSERT_EQ(integer(1, R::in_sync, RegionNumber{5}), 1U);
-    cluster->set_quorum(1, false);
-    cluster->add(2);
-    cluster->partition({3});
-    cluster->advance(20s);
-    ASSERT_TRUE(node(1).core->status().quorate);
-    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 0U);
-}
-
-// The group does not see a node go whose daemon was lost before.
-TEST_F(Partition, node_without_a_daemon_may_have_started_the_log_on_the_other_side) {
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(2, type);
-    cluster->kill(3);
-    cluster->partition({1});
-    cluster->restart(3, false);
-    cluster->advance(10s);
-    ASSERT_EQ(error(3, R::flush, list({6})), 0);
-    cluster->crash(3);
-    cluster->heal();
-    cluster->advance(20s);
-    ASSERT_TRUE(node(1).core->valid());
-    ASSERT_TRUE(node(1).core->status().quorate);
-    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{6}), 0U);
 }
 
 TEST_F(Partition, side_that_never_lost_quorum_keeps_its_state_when_the_others_are_gone) {
