@@ -148,8 +148,8 @@ struct Standing {
     friend bool operator==(const Standing&, const Standing&) = default;
 };
 
-/// The sender, the server of its side, starts the state anew at this point of the order, of which it knows others' marks:
-/// members that have that state or a part of it join again, and those that have none wait on for the new one.
+/// The sender, the server of its side, starts the state anew at this point of the order, of which it knows others'
+/// marks: members that have that state or a part of it join again, and those that have none wait on for the new one.
 struct Anew {
     JoinToken token = 0;
 

@@ -22,7 +22,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "actors/mirror_log/constructor_arguments.hpp"
@@ -41,6 +40,7 @@
 #include "actors/mirror_log/sequential_writes.hpp"
 #include "actors/mirror_log/state_keeper.hpp"
 #include "actors/mirror_log/state_transfer.hpp"
+#include "actors/mirror_log/waiting.hpp"
 #include "actors/mirror_log/warm_marks.hpp"
 #include "messages/cluster_message.hpp"
 #include "messages/disk_request.hpp"
@@ -84,23 +84,6 @@ class MirrorLogCore {
     bool quorate() const;
 
   private:
-    struct WaitingFlush {
-        KernelRequest request;
-        /// All own ops below this must be confirmed.
-        std::uint64_t need = 0;
-        /// The FLUSH to a legacy server that must be answered.
-        std::uint32_t legacy_need = 0;
-    };
-    struct WaitingWork {
-        KernelRequest request;
-        Instant deadline{};
-    };
-    struct GroupDelivery {
-        MemberId sender;
-        ClusterMessage message;
-    };
-    using GroupEvent = std::variant<GroupDelivery, Membership>;
-
     // the life of the instance
     void perform(const KernelRequest& request, Instant now, Effects& effects);
     void construct(const KernelRequest& request, Effects& effects);

@@ -77,7 +77,8 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
         else
             state_->start(nosync && first_start);
         if (!first_start) state_->assume_all_reached();
-        if (before && state_kept_ == StateKept::others) state_->take_others(*before, owner(), image != nullptr && image->is_log);
+        if (before && state_kept_ == StateKept::others)
+            state_->take_others(*before, owner(), image != nullptr && image->is_log);
     }
     if (image != nullptr) writer_.everything_changed(args_.region_count);
     state_->begin_lineage(token_);

@@ -161,7 +161,8 @@ TEST_F(Anew, last_member_that_is_suspended_remembers_what_a_node_out_of_sight_ha
     EXPECT_TRUE(state(1).marks().marked_by(owner(2), 6));
 }
 
-// The second one would be taken for a resume without a suspend: the PRESUSPEND that was answered meanwhile is forgotten.
+// The second one would be taken for a resume without a suspend: the PRESUSPEND that was answered meanwhile is
+// forgotten.
 TEST_F(Anew, resume_that_the_socket_gives_twice_counts_once) {
     cluster->kill(2);
     cluster->revive(2, false);

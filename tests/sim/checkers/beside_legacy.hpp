@@ -8,7 +8,8 @@
 //   legs are equal again or ours has written.
 // - 3, copies: a legacy kernel's copies and writes against ours. A legacy server holds no MARK, and hands out what it
 //   likes.
-// - 1, 2 and 5, differing legs, equal states and others that know of a mark: between a member of ours and a joiner that took it for legacy,
+// - 1, 2 and 5, differing legs, equal states and others that know of a mark: between a member of ours and a joiner that
+// took it for legacy,
 //   as it had said nothing for long. It joins again when the other one speaks.
 // - 8, settles: the legs of the regions above, which no log knows of. All else is asked when the last legacy node has
 // been updated. What fell out of sync later is not recovered before. Left are, for members of ours: equal states,
