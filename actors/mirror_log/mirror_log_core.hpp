@@ -166,7 +166,8 @@ class MirrorLogCore {
     void send_state_again(Instant now, Effects& effects);
     void stop_sending();
     void server_changed(Effects& effects);
-    void start_merge(const Membership& membership, Effects& effects);
+    void start_merge(const Membership& membership, Instant now, Effects& effects);
+    std::uint64_t ring_at_merge(Instant now) const;
     void remember_standing(MemberId gone);
     void take_standing(MemberId sender, const Standing& standing, Effects& effects);
     void decide_merge(Effects& effects);
@@ -311,7 +312,8 @@ class MirrorLogCore {
     std::optional<Instant> regained_at_;
     /// The ring in which this state last had quorum, nodes that were lost since and may have had it without us, and
     /// nodes whose daemon alone was lost: while it is lost the group does not see them go.
-    std::optional<std::uint64_t> quorate_ring_;
+    std::optional<std::uint64_t> quorate_ring_, ring_before_;
+    Instant quorate_since_{};
     std::set<NodeId> strangers_, daemonless_;
     std::map<NodeId, Instant> ring_lost_;
     std::optional<Merging> merging_;

@@ -67,7 +67,7 @@ void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effect
     else
         await_state(event, now, effects);
     if (const auto* membership = std::get_if<Membership>(&event)) {
-        start_merge(*membership, effects);
+        start_merge(*membership, now, effects);
         decide_merge(effects);
     } else if (const auto* standing = std::get_if<Standing>(&std::get<GroupDelivery>(event).message)) {
         take_standing(std::get<GroupDelivery>(event).sender, *standing, effects);

@@ -76,6 +76,7 @@ void MirrorLogCore::reset_membership() {
     served_.clear();
     digest_mine_.reset();
     quorate_ring_.reset();
+    ring_before_.reset();
     strangers_.clear();
     daemonless_.clear();
     lost_quorum_ = false;

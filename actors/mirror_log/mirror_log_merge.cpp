@@ -18,7 +18,7 @@ auto rank(const std::pair<MemberId, Standing>& entry) {
 }  // namespace
 
 /// Members came back that a partition had taken away: each side has a state of its own, and one of them wins.
-void MirrorLogCore::start_merge(const Membership& membership, Effects& effects) {
+void MirrorLogCore::start_merge(const Membership& membership, Instant now, Effects& effects) {
     // Whoever goes before the merge is decided comes back with a state of its own, or with none.
     if (merging_) {
         for (const MemberChange& gone : membership.left) {
@@ -50,8 +50,8 @@ void MirrorLogCore::start_merge(const Membership& membership, Effects& effects) 
             if (member.legacy) merging_->expected.erase(member.id);
     merging_->standings.clear();
     digest_mine_.reset();
-    effects.emplace_back(SendEffect{
-        Standing{token_, valid_ || founding_, quorate_ring_.value_or(0), applying_ ? state_->ordinal() : 0}});
+    effects.emplace_back(
+        SendEffect{Standing{token_, valid_ || founding_, ring_at_merge(now), applying_ ? state_->ordinal() : 0}});
 }
 
 /// Its state may live on in a member that has it from there and did not see the merge begin. It counts even if it does

@@ -63,10 +63,20 @@ void MirrorLogCore::settle_quorum(Instant now, Effects& effects) {
         regain_quorum(effects);
     if (!valid_ || !quorate()) return;
     // Whoever is not in this ring has no quorum without one of those who are.
-    quorate_ring_ = view_->ring;
+    if (quorate_ring_ != view_->ring) {
+        ring_before_ = std::exchange(quorate_ring_, view_->ring);
+        quorate_since_ = now;
+    }
     for (const NodeId node : strangers_)
         daemonless_.erase(node);
     strangers_.clear();
+}
+
+/// A daemon that was stopped may hear of the healed ring before it hears that its group was cut: a ring that was new
+/// when a merge began is one that it had no part in.
+std::uint64_t MirrorLogCore::ring_at_merge(Instant now) const {
+    const bool settled = now - quorate_since_ >= config_.settings.quorum_settle;
+    return (settled ? quorate_ring_ : ring_before_).value_or(0);
 }
 
 /// The quorum that was lost counts again, unless the members that this side lost sight of may have had it in between:

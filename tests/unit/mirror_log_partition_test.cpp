@@ -137,6 +137,36 @@ TEST_F(Partition, nobody_is_given_a_state_that_may_lose_the_merge) {
     expect_equal({1, 2, 3, 4});
 }
 
+/// The ring that the node says its state last had quorum in, as its group is cut and heals at this moment.
+std::uint64_t ring_told(LogCluster::Node& node, const std::vector<MemberId>& others, Instant now) {
+    Membership cut{node.member(), {node.member()}, {}, {}};
+    Membership healed{node.member(), others, {}, {}};
+    healed.members.push_back(node.member());
+    for (const MemberId other : others) {
+        cut.left.push_back({other, ChangeReason::node_down});
+        healed.joined.push_back({other, ChangeReason::node_up});
+    }
+    Effects effects;
+    node.core->membership(cut, now, effects);
+    node.core->membership(healed, now, effects);
+    for (const Effect& effect : effects)
+        if (const auto* send = std::get_if<SendEffect>(&effect))
+            if (const auto* standing = std::get_if<Standing>(&send->message)) return standing->quorate_ring;
+    return ~std::uint64_t{0};
+}
+
+TEST_F(Partition, daemon_that_was_stopped_does_not_claim_quorum_in_the_ring_that_healed) {
+    Effects effects;
+    node(3).core->quorum(QuorumView{true, 1000, {1, 2, 3}}, cluster->now, effects);
+    EXPECT_LT(ring_told(node(3), {node(1).member(), node(2).member()}, cluster->now), 1000U);
+}
+
+TEST_F(Partition, ring_that_had_quorum_for_a_while_counts_at_a_merge) {
+    Effects effects;
+    node(3).core->quorum(QuorumView{true, 1000, {1, 2, 3}}, cluster->now, effects);
+    EXPECT_EQ(ring_told(node(3), {node(1).member(), node(2).member()}, cluster->now + 1s), 1000U);
+}
+
 TEST_F(Partition, side_that_changes_during_a_merge_is_the_side_that_is_left) {
     cluster->partition({2});
     for (const NodeId id : {1U, 2U, 3U})
