@@ -131,10 +131,8 @@ void MirrorLogCore::heard_anew(MemberId sender, const Anew& anew, Instant now, E
 }
 
 void MirrorLogCore::start_anew(Instant now, Effects& effects) {
-    if (life_ == LifeState::leaving) {
-        leave_due_ = Instant{0};
-        return;
-    }
+    // Who leaves starts nothing.
+    if (life_ == LifeState::leaving) return rejoin(effects);
     keep_others();
     std::vector<MemberId> group = std::move(group_);
     reset_membership();

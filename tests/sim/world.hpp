@@ -175,7 +175,7 @@ class World {
     std::optional<Violation> violation_;
     std::map<NodeId, std::deque<caf::resumable*>> held_jobs_;
     std::map<NodeId, Instant> outside_since_;
-    /// Nodes whose log of a mirror was created again by their kernel and has not joined yet.
+    /// Nodes whose log of a mirror was created again, or is resumed, by their kernel and has not joined yet.
     std::set<std::pair<NodeId, std::size_t>> activating_;
     Instant slow_until_{};
     bool loaded_ = true, ending_ = false;

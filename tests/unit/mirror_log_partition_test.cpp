@@ -13,6 +13,17 @@ struct Partition : Group {
         start({1, 2, 3});
         recover_all(1);
     }
+
+    /// Node 3 has region 5 marked when it is lost; after 60 s it counts as fenced.
+    void lose_writer_to_be_fenced() {
+        Settings settings;
+        settings.fenced_after = 60s;
+        use(core_log, settings);
+        start({1, 2, 3});
+        recover_all(1);
+        call(3, R::flush, list({5}));
+        cluster->crash(3);
+    }
 };
 
 TEST_F(Partition, majority_goes_on_and_the_minority_waits) {
@@ -80,13 +91,7 @@ TEST_F(Partition, region_that_the_cut_off_node_cleared_is_clean_after_it) {
 }
 
 TEST_F(Partition, node_fenced_for_long_enough_counts_as_gone) {
-    Settings settings;
-    settings.fenced_after = 60s;
-    use(core_log, settings);
-    start({1, 2, 3});
-    recover_all(1);
-    call(3, R::flush, list({5}));
-    cluster->crash(3);
+    lose_writer_to_be_fenced();
     cluster->advance(59s);
     EXPECT_TRUE(state(1).sync().test(5));
     cluster->advance(5s);
@@ -96,13 +101,7 @@ TEST_F(Partition, node_fenced_for_long_enough_counts_as_gone) {
 }
 
 TEST_F(Partition, daemon_that_was_stopped_hears_of_the_ring_before_it_calls_a_node_fenced) {
-    Settings settings;
-    settings.fenced_after = 60s;
-    use(core_log, settings);
-    start({1, 2, 3});
-    recover_all(1);
-    call(3, R::flush, list({5}));
-    cluster->crash(3);
+    lose_writer_to_be_fenced();
     cluster->settle();
     cluster->now += 70s;
     cluster->advance(500ms);

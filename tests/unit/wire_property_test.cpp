@@ -38,7 +38,7 @@ std::uint32_t any_legacy_type() {
 }
 
 ClusterMessage any_message() {
-    switch (*rc::gen::inRange(0, 9)) {
+    switch (*rc::gen::inRange(0, 10)) {
         case 0: {
             Hello hello{any<std::uint64_t>(), {},          any<std::uint64_t>(),  any<std::uint64_t>(),
                         any<std::uint64_t>(), any<bool>(), {any<std::uint32_t>()}};
