@@ -248,7 +248,9 @@ class MirrorLogCore {
     bool ended_ = false;
     /// Constructed by a reconnect: the kernel's hint and marks are not known.
     bool reconnected_ = false;
-    bool resumed_before_ = false, had_quorum_ = false;
+    bool resumed_before_ = false;
+    /// A state of this instance had quorum, or came from a member: nosync no longer speaks of it.
+    bool had_quorum_ = false;
     /// Of the last RESUME.
     std::optional<std::uint32_t> resume_seq_;
     /// The next RESUME is a reconnect's, as its CTR was.
@@ -308,7 +310,9 @@ class MirrorLogCore {
     /// Nodes that the group saw go and the view still has, since when: the view is of an older ring.
     std::map<NodeId, Instant> nodes_lost_;
     /// Quorum was lost and does not count again yet.
-    bool lost_quorum_ = false, anew_asked_ = false;
+    bool lost_quorum_ = false;
+    /// This server has said Anew, and waits for it to be delivered.
+    bool anew_asked_ = false;
     std::optional<Instant> regained_at_;
     /// The ring in which this state last had quorum, nodes that were lost since and may have had it without us, and
     /// nodes whose daemon alone was lost: while it is lost the group does not see them go.
@@ -361,7 +365,9 @@ class MirrorLogCore {
     /// Do those that this member relieves all vouch for what is on the device? False for good once one was lost.
     std::optional<bool> handed_whole_;
     /// The server's, before it has asked for the device's map.
-    bool takes_over_ = false, reading_to_merge_ = false;
+    bool takes_over_ = false;
+    /// It has asked for it, and has not merged it.
+    bool reading_to_merge_ = false;
     /// A node that was lost may still write the device until then.
     Instant device_doubt_until_{};
     std::optional<Instant> device_rewrite_due_;
