@@ -174,6 +174,7 @@ class MirrorLogCore {
     void note_quorum(bool quorate_now, Instant now);
     void settle_quorum(Instant now, Effects& effects);
     void regain_quorum(Effects& effects);
+    void given_quorum();
     bool own_word_only() const;
     void keep_others();
     void heard_anew(MemberId sender, const Anew& anew, Instant now, Effects& effects);
@@ -221,6 +222,8 @@ class MirrorLogCore {
     void note_durable_ops(MemberId origin, const Ops& ops);
     void update_durability(Instant now, Effects& effects);
     void hold_writes_if_late(Instant now);
+    /// A timer that is so late was one of a daemon that was stopped: what became of the ring meanwhile, it hears next.
+    static constexpr Instant stopped_when_late_by = std::chrono::seconds{1};
     void start_write(Instant now, Effects& effects);
     void take_device_over(Instant now, Effects& effects);
     void hand_device_over(Instant now, Effects& effects);
@@ -313,7 +316,8 @@ class MirrorLogCore {
     bool lost_quorum_ = false;
     /// This server has said Anew, and waits for it to be delivered.
     bool anew_asked_ = false;
-    std::optional<Instant> regained_at_;
+    /// When it came back; as it was where the state begins that is on its way.
+    std::optional<Instant> regained_at_, regained_before_state_;
     /// The ring in which this state last had quorum, nodes that were lost since and may have had it without us, and
     /// nodes whose daemon alone was lost: while it is lost the group does not see them go.
     std::optional<std::uint64_t> quorate_ring_, ring_before_;

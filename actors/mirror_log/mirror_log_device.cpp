@@ -9,11 +9,9 @@
 
 namespace cmirror::mirror_log {
 
-/// A timer that is this late was one of a daemon that was stopped: it may have been replaced as the server, and what it
-/// hears of that comes first.
+/// A daemon that was stopped may have been replaced as the server.
 void MirrorLogCore::hold_writes_if_late(Instant now) {
-    constexpr Instant late = std::chrono::seconds{1};
-    if (scheduled_ && now - *scheduled_ > late && valid_ && writes_device())
+    if (scheduled_ && now - *scheduled_ > stopped_when_late_by && valid_ && writes_device())
         write_again_due_ = now + config_.settings.write_again;
 }
 

@@ -111,6 +111,7 @@ void MirrorLogCore::await_state(const GroupEvent& event, Instant now, Effects& e
             backlog_.clear();
             legacy_.backlog_whole = false;
             receiver_.emplace(delivery->sender, begin->transfer, state_size_max(args_.region_count));
+            regained_before_state_ = regained_at_;
             return;
         }
         if (const auto* chunk = std::get_if<StateChunk>(&delivery->message))
@@ -167,6 +168,7 @@ void MirrorLogCore::load_state(Instant now, Effects& effects) {
         return;
     }
     applying_ = true;
+    given_quorum();
     for (const GroupEvent& event : backlog)
         if (applying_) apply(event, now, effects);
     // A server looks at the log device before it writes it.

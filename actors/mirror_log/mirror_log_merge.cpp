@@ -127,13 +127,11 @@ void MirrorLogCore::watch_fencing(Instant now, Effects& effects) {
     }
     ring_lost_ = std::move(still);
     if (!quorate()) return;
-    constexpr Instant late = std::chrono::seconds{1};
     for (auto& [node, since] : ring_lost_) {
         const Instant due = since + limit;
         if (now < due) continue;
-        // A daemon that was stopped meanwhile first hears what became of the ring.
-        if (now - due > late) {
-            since = now - limit + late;
+        if (now - due > stopped_when_late_by) {
+            since = now - limit + stopped_when_late_by;
             continue;
         }
         say(LogLevel::warning, "node " + std::to_string(node) + " counts as fenced", effects, LogEvent::node_gone);

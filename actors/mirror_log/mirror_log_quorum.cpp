@@ -104,6 +104,14 @@ bool MirrorLogCore::own_word_only() const {
     return found_alone_ && !quorate_ring_;
 }
 
+/// Without quorum no state is given: what this daemon lost before it came into the ring, whoever gave the state did
+/// not.
+void MirrorLogCore::given_quorum() {
+    if (!regained_at_ || regained_at_ != regained_before_state_) return;
+    lost_quorum_ = false;
+    regained_at_.reset();
+}
+
 /// What a state that starts anew takes over from this one.
 void MirrorLogCore::keep_others() {
     if (!valid_) return;

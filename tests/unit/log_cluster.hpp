@@ -112,7 +112,7 @@ class LogCluster {
     void prove_gone(NodeId teller, NodeId gone);
     /// Corosync goes away under this node's daemon; the others see its process go. Nothing is delivered yet.
     void lose_cluster(NodeId id);
-    /// Corosync is back, and the daemon's group connection with it.
+    /// Corosync is back, and the daemon's group connection with it; the ring is told behind the group.
     void regain_cluster(NodeId id);
     /// What a daemon that dies leaves in its state file is lost with it.
     bool lose_state_files = false;

@@ -195,8 +195,11 @@ void LogCluster::regain_cluster(NodeId id) {
     Node& node = *nodes_.at(id);
     // Who was leaving has nothing to rejoin.
     node.joined = node.core->life() == LifeState::joining;
+    if (node.joined) {
+        change({}, {{node.member(), ChangeReason::join}});
+        step(id);
+    }
     tell_quorum();
-    if (node.joined) change({}, {{node.member(), ChangeReason::join}});
     settle();
 }
 

@@ -131,6 +131,18 @@ TEST_F(Anew, node_whose_corosync_was_lost_leaves_alone_what_the_others_had_marke
     EXPECT_TRUE(state(1).marks().marked_by(owner(2), 6));
 }
 
+// It lost its own quorum with its corosync; the others went on with theirs.
+TEST_F(Anew, member_that_was_given_the_state_has_the_quorum_of_who_gave_it) {
+    cluster->lose_cluster(1);
+    cluster->regain_cluster(1);
+    ASSERT_TRUE(node(1).core->valid());
+    EXPECT_TRUE(node(1).core->status().quorate);
+    cluster->crash(3);
+    cluster->advance(20s);
+    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 1U);
+    expect_equal({1, 2});
+}
+
 TEST_F(Anew, what_the_log_device_calls_clean_is_nobodys_any_more) {
     begin(disk_log);
     call(2, R::flush, list({6}));

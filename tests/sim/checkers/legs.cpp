@@ -17,13 +17,17 @@ void LegsChecker::after_event() {
     }
 }
 
-/// A daemon that knew more was killed, its corosync was not: the survivor's has still to deliver what that one knew.
-bool LegsChecker::has_to_deliver(std::size_t mirror, const LogMember& leading) {
+/// A daemon that knew more was killed, its corosync was not: the survivor's has still to deliver what that one knew. Or
+/// another has started the state anew, which this one has still to hear.
+bool LegsChecker::has_to_deliver(std::size_t mirror, const std::vector<LogMember>& members, const LogMember& leading) {
     std::uint64_t& reached = reached_[mirror];
     const std::uint64_t applied = leading.state().ordinal();
     const std::vector<NodeId> behind = world_.cluster.nodes_to_deliver();
     const bool waits = std::find(behind.begin(), behind.end(), leading.node->id) != behind.end();
-    if (applied < reached && waits) return true;
+    const bool anew = std::any_of(members.begin(), members.end(), [&](const LogMember& other) {
+        return other.state().lineage() != leading.state().lineage();
+    });
+    if ((applied < reached || anew) && waits) return true;
     reached = applied;
     return false;
 }
@@ -36,7 +40,7 @@ void LegsChecker::check_states(std::size_t number) {
     if (!any) return;
     const std::vector<LogMember> members = quorate_members(world_, mirror);
     const LogMember* member = leading(members);
-    if (member == nullptr || has_to_deliver(number, *member)) return;
+    if (member == nullptr || has_to_deliver(number, members, *member)) return;
     const auto& differing = mirror.data->differing();
     for (std::size_t word = 0; word < differing.size(); ++word) {
         for (std::uint64_t left = differing[word] & member->state().sync().raw()[word]; left != 0; left &= left - 1) {

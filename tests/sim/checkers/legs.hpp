@@ -26,7 +26,7 @@ class LegsChecker final : public Checker {
 
   private:
     void check_states(std::size_t mirror);
-    bool has_to_deliver(std::size_t mirror, const LogMember& leading);
+    bool has_to_deliver(std::size_t mirror, const std::vector<LogMember>& members, const LogMember& leading);
     void check_device(std::size_t mirror);
 
     /// By mirror: how much the one that has applied most has applied.
