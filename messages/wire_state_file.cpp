@@ -12,7 +12,7 @@ namespace {
 using Words = std::array<std::uint64_t, state_words_per_line>;
 static_assert(sizeof(Words) + sizeof(std::uint64_t) == state_line_size);
 
-constexpr std::uint64_t magic = 0x31455441'54534D43U;  // "CMSTATE1"
+constexpr std::uint64_t state_file_magic = 0x31455441'54534D43U;  // "CMSTATE1"
 constexpr std::uint64_t standing_line = 1;
 constexpr std::uint64_t uuid_line = 2;
 constexpr std::uint64_t uuid_lines = 3;
@@ -97,7 +97,7 @@ std::uint64_t state_file_size(std::uint64_t region_count) {
 
 StatePatch pack_state_identity(const KeptIdentity& identity) {
     StatePatch patch;
-    Words words{magic, identity.luid, identity.region_size_sectors, identity.region_count, 0, 0, 0};
+    Words words{state_file_magic, identity.luid, identity.region_size_sectors, identity.region_count, 0, 0, 0};
     std::memcpy(&words[4], identity.boot.data(), sizeof identity.boot);
     put_line(patch.bytes, words, 0);
     const auto standing = pack_state_standing({});
@@ -156,7 +156,7 @@ Result<KeptState, StateFileFault> unpack_state_file(std::span<const std::byte> f
     const auto fault = [](StateFileFault why) { return Failure<StateFileFault>(why); };
     if (file.size() < first_map_line * state_line_size) return fault(StateFileFault::wrong_size);
     const auto head = get_line(file, 0, false);
-    if (!head || (*head)[0] != magic) return fault(StateFileFault::not_a_state_file);
+    if (!head || (*head)[0] != state_file_magic) return fault(StateFileFault::not_a_state_file);
     KeptState kept;
     auto& identity = kept.identity;
     identity.luid = (*head)[1];
