@@ -84,17 +84,9 @@ void LogState::read_frozen(std::uint64_t from, std::span<std::byte> out) const {
 
 void LogState::load_maps(std::span<const std::byte> bytes) {
     const std::size_t size = sync_.raw().size_bytes();
-    std::vector<std::uint64_t> sync(sync_.raw().size());
-    std::vector<std::uint64_t> other(sync.size());
-    std::memcpy(sync.data(), bytes.data(), size);
-    sync_.assign_raw(sync);
-    for (RegionMap* map : {&clean_, &reached_}) {
-        bytes = bytes.subspan(size);
-        std::memcpy(other.data(), bytes.data(), size);
-        for (std::size_t i = 0; i < sync.size(); ++i)
-            other[i] ^= sync[i];
-        map->assign_raw(other);
-    }
+    sync_.assign_bytes(bytes.first(size));
+    clean_.assign_bytes(bytes.subspan(size, size), &sync_);
+    reached_.assign_bytes(bytes.subspan(2 * size, size), &sync_);
 }
 
 /// All but the maps.

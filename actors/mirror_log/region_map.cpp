@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "messages/invariant.hpp"
 
@@ -24,17 +25,39 @@ constexpr std::uint64_t bits_of(std::uint64_t word) {
     return (word + (word >> 32U)) & 0x7FU;
 }
 
+/// As many as a word of the level above speaks of. Loops over so many the compiler unrolls into vectors.
+constexpr std::size_t group_size = 64;
+using Group = std::span<const std::uint64_t, group_size>;
+
+std::uint64_t bits_of(Group words) {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t word : words)
+        sum += bits_of(word);
+    return sum;
+}
+
+std::uint64_t full_ones_of(std::span<const std::uint64_t> words) {
+    std::uint64_t found = 0;
+    for (std::size_t i = 0; i < words.size(); ++i)
+        found |= std::uint64_t{words[i] == full} << i;
+    return found;
+}
+
 }  // namespace
 
-RegionMap::RegionMap(std::uint64_t size, bool value) : size_(size) {
+RegionMap::RegionMap(std::uint64_t size, bool value) : size_(size), count_(value ? size : 0) {
     CMIRROR_INVARIANT(size > 0);
-    std::uint64_t words = (size + 63) / 64;
-    levels_.emplace_back(words);
-    while (words > 1) {
-        words = (words + 63) / 64;
-        levels_.emplace_back(words);
-    }
-    fill(value);
+    std::uint64_t bits = size;
+    do {
+        levels_.emplace_back((bits + 63) / 64, value ? full : 0);
+        pad(levels_.back(), bits);
+        bits = levels_.back().size();
+    } while (bits > 1);
+}
+
+// Bits past the end are 1 on every level, so that they are never found clear.
+void RegionMap::pad(std::vector<std::uint64_t>& level, std::uint64_t bits) {
+    if (bits % 64 != 0) level.back() |= full << (bits % 64);
 }
 
 void RegionMap::keep_word(std::uint64_t index) {
@@ -57,25 +80,31 @@ void RegionMap::copy_frozen(std::uint64_t from, std::span<std::uint64_t> out) co
 
 void RegionMap::fill(bool value) {
     keep_all_words();
-    std::fill(levels_.front().begin(), levels_.front().end(), value ? full : 0);
-    rebuild();
+    count_ = value ? size_ : 0;
+    std::uint64_t bits = size_;
+    for (auto& level : levels_) {
+        std::fill(level.begin(), level.end(), value ? full : 0);
+        pad(level, bits);
+        bits = level.size();
+    }
 }
 
-// Bits past the end are 1 on every level, so that they are never found clear.
 void RegionMap::rebuild() {
-    auto& bits = levels_.front();
-    const std::uint64_t padding = bits.size() * 64 - size_;
-    if (padding > 0) bits.back() |= full << (64 - padding);
+    auto& words = levels_.front();
+    pad(words, size_);
     std::uint64_t set_bits = 0;
-    for (const std::uint64_t word : bits)
-        set_bits += bits_of(word);
-    count_ = set_bits - padding;
+    std::size_t at = 0;
+    for (; at + group_size <= words.size(); at += group_size)
+        set_bits += bits_of(Group{&words[at], group_size});
+    for (; at < words.size(); ++at)
+        set_bits += bits_of(words[at]);
+    count_ = set_bits - (words.size() * 64 - size_);
     for (std::size_t k = 1; k < levels_.size(); ++k) {
-        const auto& below = levels_[k - 1];
+        const std::span below{levels_[k - 1]};
         auto& level = levels_[k];
-        std::fill(level.begin(), level.end(), full);
-        for (std::uint64_t i = 0; i < below.size(); ++i)
-            if (below[i] != full) level[i / 64] &= ~bit_of(i);
+        for (std::size_t i = 0; i < level.size(); ++i)
+            level[i] = full_ones_of(below.subspan(i * 64, std::min<std::size_t>(64, below.size() - i * 64)));
+        pad(level, below.size());
     }
 }
 
@@ -155,6 +184,20 @@ void RegionMap::assign_raw(std::span<const std::uint64_t> raw) {
     CMIRROR_INVARIANT(raw.size() == levels_.front().size());
     keep_all_words();
     std::copy(raw.begin(), raw.end(), levels_.front().begin());
+    rebuild();
+}
+
+void RegionMap::assign_bytes(std::span<const std::byte> bytes, const RegionMap* differing_from) {
+    auto& words = levels_.front();
+    CMIRROR_INVARIANT(bytes.size() == raw().size_bytes());
+    keep_all_words();
+    std::memcpy(words.data(), bytes.data(), bytes.size());
+    if (differing_from != nullptr) {
+        const auto others = differing_from->raw();
+        CMIRROR_INVARIANT(others.size() == words.size());
+        for (std::size_t i = 0; i < words.size(); ++i)
+            words[i] ^= others[i];
+    }
     rebuild();
 }
 

@@ -45,6 +45,9 @@ class RegionMap {
     std::span<const std::uint64_t> raw() const { return levels_.front(); }
     /// Replaces all bits; `raw` has as many words as raw(). Cost grows with size().
     void assign_raw(std::span<const std::uint64_t> raw);
+    /// The same from the bytes of its words. With `differing_from`, a map of the same size, they tell what differs from
+    /// that one.
+    void assign_bytes(std::span<const std::byte> bytes, const RegionMap* differing_from = nullptr);
 
     /// From now on copy_frozen() gives the words of raw() as of this moment, until thaw(). Costs memory for the words
     /// that change meanwhile alone.
@@ -54,6 +57,7 @@ class RegionMap {
     void copy_frozen(std::uint64_t from, std::span<std::uint64_t> out) const;
 
   private:
+    static void pad(std::vector<std::uint64_t>& level, std::uint64_t bits);
     void rebuild();
     void keep_word(std::uint64_t index);
     void keep_all_words();

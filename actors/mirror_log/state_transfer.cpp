@@ -37,6 +37,7 @@ void StateSender::delivered(const StateChunk& chunk, const LogState& state, Effe
     if (!started() || chunk.transfer != transfer_) return;
     if (chunk.index > delivered_) return send_again(state, effects);
     if (in_flight_ > 0) --in_flight_;
+    bytes_in_flight_ -= std::min(bytes_in_flight_, chunk.compressed.size());
     // What was sent again may come twice.
     if (chunk.index == delivered_) delivered_ += pieces_of(size_of(chunk));
     sent_ = std::max(sent_, delivered_);
@@ -46,11 +47,12 @@ void StateSender::delivered(const StateChunk& chunk, const LogState& state, Effe
 void StateSender::send_again(const LogState& state, Effects& effects) {
     sent_ = delivered_;
     in_flight_ = 0;
+    bytes_in_flight_ = 0;
     fill_window(state, effects);
 }
 
 void StateSender::fill_window(const LogState& state, Effects& effects) {
-    while (sent_ < count_ && in_flight_ < chunks_ahead)
+    while (sent_ < count_ && in_flight_ < chunks_ahead && bytes_in_flight_ < bytes_ahead)
         send_next(state, effects);
 }
 
@@ -72,6 +74,7 @@ void StateSender::send_next(const LogState& state, Effects& effects) {
     if (chunk.compressed.size() <= small_chunk) pieces_ = std::min(pieces_ * 2, state_pieces_max);
     sent_ += pieces_of(bytes_.size());
     ++in_flight_;
+    bytes_in_flight_ += chunk.compressed.size();
     effects.emplace_back(SendEffect{std::move(chunk)});
 }
 

@@ -18,10 +18,12 @@ inline constexpr std::size_t state_piece_size = 32 * 1024;
 inline constexpr std::size_t state_pieces_max = 8;
 
 /// Sends one frozen state; the next chunks go out when the last ones were delivered back, so that other traffic of the
-/// group passes in between.
+/// ring passes in between: several that are small, or one that is not.
 class StateSender {
   public:
     static constexpr std::size_t chunks_ahead = 4;
+    /// Compressed: with so many under way no other chunk is sent.
+    static constexpr std::size_t bytes_ahead = 16 * 1024;
 
     explicit StateSender(std::uint64_t transfer) : transfer_(transfer) {}
 
@@ -42,8 +44,8 @@ class StateSender {
     std::uint64_t transfer_;
     /// In pieces: of the whole state, sent, delivered.
     std::uint32_t count_ = 0, sent_ = 0, delivered_ = 0;
-    /// Chunks that were sent and not delivered yet.
-    std::size_t in_flight_ = 0;
+    /// Chunks that were sent and not delivered yet, and their compressed bytes.
+    std::size_t in_flight_ = 0, bytes_in_flight_ = 0;
     /// Pieces of the next chunk.
     std::size_t pieces_ = 1;
     std::vector<std::byte> bytes_;

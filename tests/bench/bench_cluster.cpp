@@ -23,14 +23,19 @@ sockaddr_un address_of(const std::string& path) {
     return address;
 }
 
+template <typename Do>
+void for_threads(pid_t process, const Do& act) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/" + std::to_string(process) + "/task", ignored})
+        act(std::stoi(entry.path().filename().string()));
+}
+
 /// What the process starts later is pinned as well.
 void pin_threads(pid_t process, int core) {
     cpu_set_t cores;
     CPU_ZERO(&cores);
     CPU_SET(core, &cores);
-    std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator{"/proc/" + std::to_string(process) + "/task", ignored})
-        (void)::sched_setaffinity(std::stoi(entry.path().filename().string()), sizeof cores, &cores);
+    for_threads(process, [&](pid_t thread) { (void)::sched_setaffinity(thread, sizeof cores, &cores); });
 }
 
 }  // namespace
@@ -54,6 +59,14 @@ BenchCluster::~BenchCluster() {
     }
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
+}
+
+void BenchCluster::run_in_leftover_time(NodeId node, bool leftover) const {
+    const sched_param none{};
+    for_threads(daemon(node), [&](pid_t thread) {
+        if (::sched_setscheduler(thread, leftover ? SCHED_IDLE : SCHED_OTHER, &none) != 0)
+            give_up("sched_setscheduler");
+    });
 }
 
 UniqueFd BenchCluster::socket_at(const std::string& path) {

@@ -77,6 +77,8 @@ class BenchCluster {
     void bare(int count, Times& times);
 
     pid_t daemon(NodeId node) const { return nodes_.at(node).daemon; }
+    /// The daemon gets what the others leave of its core (SCHED_IDLE), or its share again.
+    void run_in_leftover_time(NodeId node, bool leftover) const;
 
   private:
     struct Node {

@@ -37,6 +37,15 @@ void region_map_finds_the_only_clear_bit(benchmark::State& bench) {
 }
 BENCHMARK(region_map_finds_the_only_clear_bit)->Arg(small_count)->Arg(large_count);
 
+void region_map_is_loaded(benchmark::State& bench) {
+    const RegionMap map{static_cast<std::uint64_t>(bench.range(0)), true};
+    RegionMap loaded{map.size()};
+    for (auto _ : bench)
+        loaded.assign_bytes(std::as_bytes(map.raw()));
+    benchmark::DoNotOptimize(loaded);
+}
+BENCHMARK(region_map_is_loaded)->Arg(small_count)->Arg(large_count)->Unit(benchmark::kMicrosecond);
+
 void state_marks_and_clears(benchmark::State& bench) {
     LogState state = two_members(static_cast<std::uint64_t>(bench.range(0)));
     StateChanges changes;

@@ -244,18 +244,22 @@ TEST_F(Transfer, state_that_compresses_well_needs_few_chunks) {
     state = LogState{8'000'000};
     state.start(true);
     start();
+    EXPECT_EQ(effects.size(), StateSender::chunks_ahead);
     while (!sender.done())
         deliver(next_chunk());
     EXPECT_EQ(receiver.state(), state.save());
     EXPECT_LE(next, 20U);
 }
 
-TEST_F(Transfer, state_that_does_not_compress_travels_as_well) {
+// What others write meanwhile waits behind it.
+TEST_F(Transfer, state_that_does_not_compress_travels_a_chunk_at_a_time) {
     state = LogState{4'000'000};
     scatter();
     start();
-    while (!sender.done())
+    while (!sender.done()) {
+        EXPECT_EQ(effects.size() - next, 1U);
         deliver(next_chunk());
+    }
     EXPECT_EQ(taken, StateReceiver::Taken::complete);
     EXPECT_EQ(receiver.state(), state.save());
 }

@@ -5,7 +5,9 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <set>
+#include <span>
 
 namespace cmirror::mirror_log {
 namespace {
@@ -76,9 +78,39 @@ RC_GTEST_PROP(RegionMapProperties, behaves_like_a_set, ()) {
         const auto next = clear.lower_bound(from);
         RC_ASSERT(map.next_clear(from) == (next == clear.end() ? size : *next));
     }
+    const auto is_equal = [&](const RegionMap& other) {
+        RC_ASSERT(other.count() == map.count());
+        for (RegionNumber from = 0; from < size; from = map.next_clear(from) + 1)
+            RC_ASSERT(other.next_clear(from) == map.next_clear(from));
+        RC_ASSERT(std::ranges::equal(other.raw(), map.raw()));
+    };
     RegionMap copy{size};
     copy.assign_raw(map.raw());
-    RC_ASSERT(copy.count() == map.count());
+    is_equal(copy);
+    copy.fill(true);
+    RC_ASSERT(copy.all() && copy.next_clear(0) == size);
+    copy.fill(false);
+    RC_ASSERT(copy.count() == 0 && copy.next_clear(size - 1) == size - 1);
+    copy.assign_bytes(std::as_bytes(map.raw()));
+    is_equal(copy);
+}
+
+RC_GTEST_PROP(RegionMapProperty, is_what_it_differs_from_another_by, ()) {
+    const auto size = *rc::gen::inRange<std::uint64_t>(1, 10'000);
+    const auto some = rc::gen::container<std::vector<std::uint64_t>>(rc::gen::inRange<std::uint64_t>(0, size));
+    RegionMap one{size};
+    RegionMap other{size, true};
+    for (const RegionNumber region : *some)
+        one.set(region);
+    for (const RegionNumber region : *some)
+        other.reset(region);
+    std::vector<std::uint64_t> difference(one.raw().begin(), one.raw().end());
+    for (std::size_t i = 0; i < difference.size(); ++i)
+        difference[i] ^= other.raw()[i];
+    RegionMap again{size};
+    again.assign_bytes(std::as_bytes(std::span{difference}), &other);
+    RC_ASSERT(again.count() == one.count());
+    RC_ASSERT(std::ranges::equal(again.raw(), one.raw()));
 }
 
 }  // namespace
