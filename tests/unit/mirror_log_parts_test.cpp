@@ -257,8 +257,9 @@ TEST_F(Transfer, state_that_does_not_compress_travels_a_chunk_at_a_time) {
     scatter();
     start();
     while (!sender.done()) {
-        EXPECT_EQ(effects.size() - next, 1U);
-        deliver(next_chunk());
+        const StateChunk chunk = next_chunk();
+        if (chunk.compressed.size() >= StateSender::bytes_ahead) EXPECT_EQ(next, effects.size());
+        deliver(chunk);
     }
     EXPECT_EQ(taken, StateReceiver::Taken::complete);
     EXPECT_EQ(receiver.state(), state.save());
