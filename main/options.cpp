@@ -18,7 +18,7 @@ Result<std::string, std::string> stand_in_path(std::string_view value) {
 
 /// The value of --fenced-after: at least a second, at most a year.
 Result<std::chrono::seconds, std::string> seconds_in(std::string_view value) {
-    constexpr std::int64_t longest = 365 * 24 * 3600;
+    constexpr std::int64_t longest = std::int64_t{365} * 24 * 3600;
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
     if (error != std::errc{} || end != value.data() + value.size() || number < 1 || number > longest)

@@ -21,7 +21,7 @@ void tell(Self self, Answer answer) {
 
 }  // namespace
 
-LogDeviceActor::behavior_type log_device(Self self, LogDeviceConfig config, MirrorLogActor log) {
+LogDeviceActor::behavior_type log_device(Self self, const LogDeviceConfig& config, const MirrorLogActor& log) {
     CMIRROR_INVARIANT(config.provider != nullptr && config.sink != nullptr);
     set_common_handlers(self, *config.sink);
     self->state.core.emplace(*config.provider, config.device);

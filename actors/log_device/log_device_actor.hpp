@@ -29,8 +29,8 @@ struct LogDeviceState {
 };
 
 /// Answers `log`, and ends when `log` does.
-LogDeviceActor::behavior_type log_device(LogDeviceActor::stateful_pointer<LogDeviceState> self, LogDeviceConfig config,
-                                         MirrorLogActor log);
+LogDeviceActor::behavior_type log_device(LogDeviceActor::stateful_pointer<LogDeviceState> self,
+                                         const LogDeviceConfig& config, const MirrorLogActor& log);
 
 enum class LogDeviceThread : std::uint8_t { own, shared };
 

@@ -126,7 +126,7 @@ void LogState::legacy_set_sync(const Member& sender, RegionNumber region, bool i
 /// waited for.
 std::vector<std::uint64_t> LogState::legacy_work(const Member& sender, StateChanges& changes) {
     const Owner owner = sender.owner();
-    const std::vector<std::uint64_t> nothing{0, 0};
+    std::vector<std::uint64_t> nothing{0, 0};
     if (legacy_.mode == LegacyGroup::Mode::entering) {
         changes.nothing_to_do.push_back(owner);
         return nothing;

@@ -14,7 +14,7 @@ namespace cmirror::mirror_log {
 
 /// Bytes of a state are counted in pieces; what does not compress still fits a frame. A chunk carries several pieces
 /// that compress well; as many as its bytes tell.
-inline constexpr std::size_t state_piece_size = 32 * 1024;
+inline constexpr std::size_t state_piece_size = std::size_t{32} * 1024;
 inline constexpr std::size_t state_pieces_max = 8;
 
 /// Sends one frozen state; the next chunks go out when the last ones were delivered back, so that other traffic of the
@@ -23,7 +23,7 @@ class StateSender {
   public:
     static constexpr std::size_t chunks_ahead = 4;
     /// Compressed: with so many under way no other chunk is sent.
-    static constexpr std::size_t bytes_ahead = 16 * 1024;
+    static constexpr std::size_t bytes_ahead = std::size_t{16} * 1024;
 
     explicit StateSender(std::uint64_t transfer) : transfer_(transfer) {}
 

@@ -82,6 +82,7 @@ std::vector<std::string> EventRing::recent() const {
     }
     std::stable_sort(events.begin(), events.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<std::string> lines;
+    lines.reserve(events.size());
     for (const auto& [at, text] : events)
         lines.push_back(time_text(at) + " " + text);
     return lines;

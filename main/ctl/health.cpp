@@ -1,6 +1,7 @@
 #include "main/ctl/health.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "main/ctl/text.hpp"
 
@@ -27,8 +28,10 @@ void add_absent(Problems& problems, const LogStatus& log, const std::string& nam
         if (marks.present) continue;
         const auto node = std::to_string(marks.owner.node);
         const auto what = marks.everything ? "all regions" : number_of(marks.count, "region");
-        problems.push_back({name, "node " + node + " is away and may still write " + what,
-                            "once it is certainly dead (fenced, power off): cmirrorctl node-gone " + node});
+        std::string found = "node ";
+        found.append(node).append(" is away and may still write ").append(what);
+        problems.push_back(
+            {name, std::move(found), "once it is certainly dead (fenced, power off): cmirrorctl node-gone " + node});
     }
 }
 

@@ -1,6 +1,7 @@
 #include "main/ctl/text.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace cmirror::ctl {
@@ -30,7 +31,7 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
 
 std::string duration(double seconds) {
     constexpr double years_100 = 3.2e9;
-    const auto whole = static_cast<std::uint64_t>(std::clamp(seconds, 0.0, years_100) + 0.5);
+    const auto whole = static_cast<std::uint64_t>(std::lround(std::clamp(seconds, 0.0, years_100)));
     if (whole < 60) return std::to_string(whole) + "s";
     if (whole < 3600) return two_parts(whole / 60, "m", whole % 60, "s");
     if (whole < 86400) return two_parts(whole / 3600, "h", whole % 3600 / 60, "m");

@@ -2,26 +2,18 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/un.h>
 
 #include <cstring>
 #include <filesystem>
 
 #include "messages/invariant.hpp"
+#include "tests/support/unix_address.hpp"
 
 namespace cmirror::bench {
 namespace {
 
 constexpr int node_core = 0;
 constexpr int network_core = 1;
-
-sockaddr_un address_of(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    CMIRROR_INVARIANT(path.size() < sizeof address.sun_path);
-    std::memcpy(address.sun_path, path.data(), path.size());
-    return address;
-}
 
 template <typename Do>
 void for_threads(pid_t process, const Do& act) {
@@ -71,7 +63,7 @@ void BenchCluster::run_in_leftover_time(NodeId node, bool leftover) const {
 
 UniqueFd BenchCluster::socket_at(const std::string& path) {
     UniqueFd socket{::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-    const sockaddr_un own = address_of(path);
+    const sockaddr_un own = test::unix_address(path);
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) give_up("bind");
     return socket;
 }
@@ -145,7 +137,7 @@ void BenchCluster::ask(const Log& log, RequestType type, RequestPayload payload,
     const std::uint32_t seq = next_seq_++;
     std::array<std::byte, kernel_frame_size_max> frame;
     const auto size = pack_kernel_request({seq, type, 2, log.luid, log.uuid, std::move(payload)}, frame);
-    const sockaddr_un address = address_of(node.address);
+    const sockaddr_un address = test::unix_address(node.address);
     waiting_.emplace(seq, Waiting{log, type, std::move(done)});
     if (::sendto(node.socket.get(), frame.data(), size, 0, reinterpret_cast<const sockaddr*>(&address),
                  sizeof address) < 0)

@@ -120,6 +120,8 @@ pid_t CorosyncCluster::fork_into(NodeId node, int output, const std::vector<std:
     const pid_t child = ::fork();
     require(child >= 0, "cannot fork");
     if (child > 0) return child;
+    // What is typed at the terminal is for whoever started this.
+    ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (output >= 0) {
         ::dup2(output, STDOUT_FILENO);

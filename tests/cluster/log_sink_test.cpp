@@ -4,18 +4,17 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdlib>
-#include <cstring>
 #include <set>
 #include <thread>
 #include <vector>
 
 #include "adapters/log_sink/log_sinks.hpp"
 #include "tests/cluster/temporary_folder.hpp"
+#include "tests/support/unix_address.hpp"
 
 namespace cmirror {
 namespace {
@@ -25,9 +24,7 @@ class SyslogTests : public ::testing::Test {
     SyslogTests() : path(folder.path + "/log") { listen(); }
     void listen() {
         socket = UniqueFd{::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        std::memcpy(address.sun_path, path.data(), path.size());
+        const sockaddr_un address = test::unix_address(path);
         ::unlink(path.c_str());
         EXPECT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
     }
@@ -47,9 +44,7 @@ class SyslogTests : public ::testing::Test {
         // Each sender has a limit of its own as well.
         for (bool took = true; took;) {
             const UniqueFd other{::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-            sockaddr_un address{};
-            address.sun_family = AF_UNIX;
-            std::memcpy(address.sun_path, path.data(), path.size());
+            const sockaddr_un address = test::unix_address(path);
             EXPECT_EQ(::connect(other.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
             for (took = false; ::send(other.get(), "other", 5, 0) == 5; ++filled)
                 took = true;

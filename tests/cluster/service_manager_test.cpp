@@ -1,15 +1,14 @@
 // What systemd is told, on a socket as it makes one.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <array>
 #include <cstdlib>
-#include <cstring>
 
 #include "adapters/service_manager/systemd_manager.hpp"
 #include "adapters/unique_fd.hpp"
 #include "tests/cluster/temporary_folder.hpp"
+#include "tests/support/unix_address.hpp"
 
 namespace cmirror {
 namespace {
@@ -18,9 +17,7 @@ TEST(SystemdManager, tells_its_state_to_the_socket_that_systemd_names) {
     const Folder folder;
     const auto path = folder.path + "/notify";
     const UniqueFd socket{::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path.data(), path.size());
+    const sockaddr_un address = test::unix_address(path);
     ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
     const auto next = [&socket] {
         std::array<char, 256> buffer;

@@ -1,9 +1,10 @@
 // Hours at full load, with figures: three daemons over three real corosyncs, a mirror that all nodes write to, and
 // nothing that grows. Run by scripts/soak.
-#include <sys/stat.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -26,6 +27,17 @@ constexpr std::uint64_t growth_max_kib = 1024;
 constexpr auto restart_every = 20s;
 /// Behind the time for which there was no daemon. The kernel pauses for 2 s before it creates a log again.
 constexpr auto stall_max = 3500ms;
+
+/// SIGINT or SIGTERM has come: nothing new is begun.
+volatile std::sig_atomic_t interrupted = 0;
+
+/// Also where the shell has SIGINT ignored, as it does for what runs in the background.
+void end_when_asked() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    for (const int number : {SIGINT, SIGTERM})
+        ::sigaction(number, &action, nullptr);
+}
 
 struct Use {
     std::uint64_t resident_kib = 0;
@@ -63,9 +75,10 @@ class Soak {
         std::array<Use, 4> last{};
         const auto writes = all_writes();
         const auto begin = Clock::now();
+        if (interrupted != 0) return;
         for (const NodeId id : {1U, 2U, 3U})
             first.at(id) = use_of(cluster_.daemon(id));
-        while (Clock::now() < end) {
+        while (Clock::now() < end && interrupted == 0) {
             run_until(std::min(end, Clock::now() + sample_every));
             for (const NodeId id : {1U, 2U, 3U})
                 last.at(id) = use_of(cluster_.daemon(id));
@@ -90,7 +103,7 @@ class Soak {
         Clock::duration longest{0};
         Clock::duration behind{0};
         unsigned count = 0;
-        for (NodeId victim = 1; Clock::now() < end; victim = victim % 3 + 1) {
+        for (NodeId victim = 1; Clock::now() < end && interrupted == 0; victim = victim % 3 + 1) {
             for (const NodeId id : {1U, 2U, 3U})
                 cluster_.longest_pause(id);
             const auto killed = Clock::now();
@@ -128,7 +141,7 @@ class Soak {
         std::exit(EXIT_FAILURE);
     }
     void run_until(Clock::time_point time) {
-        while (Clock::now() < time)
+        while (Clock::now() < time && interrupted == 0)
             cluster_.poll_once();
     }
     bool is_ready(NodeId id, std::size_t said) const {
@@ -156,6 +169,7 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "usage: %s MINUTES\n", argv[0]);
         return 2;
     }
+    end_when_asked();
     enter_private_namespaces();
     const cmirror::LoopDevice device{std::uint64_t{1} << 20U};
     for (const auto& log : {std::string("clustered-core"), "clustered-disk " + device.number}) {
@@ -165,6 +179,10 @@ int main(int argc, char** argv) {
         soak.load(std::chrono::seconds{minutes * 20});
         soak.restarts(std::chrono::seconds{minutes * 10});
         soak.end();
+        if (interrupted != 0) {
+            std::printf("interrupted; all was well until then\n");
+            return EXIT_FAILURE;
+        }
     }
     std::printf("all well\n");
     return EXIT_SUCCESS;

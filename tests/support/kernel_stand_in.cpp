@@ -1,7 +1,6 @@
 #include "tests/support/kernel_stand_in.hpp"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "messages/invariant.hpp"
+#include "tests/support/unix_address.hpp"
 
 namespace cmirror::test {
 namespace {
@@ -22,14 +22,6 @@ bool is_lost_without_listener(RequestType type) {
            type == RequestType::resume;
 }
 
-sockaddr_un address_of(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    CMIRROR_INVARIANT(path.size() < sizeof address.sun_path);
-    std::memcpy(address.sun_path, path.data(), path.size());
-    return address;
-}
-
 }  // namespace
 
 KernelStandIn::KernelStandIn(const std::string& daemon, const std::string& own, Clock::duration resend_after)
@@ -37,7 +29,7 @@ KernelStandIn::KernelStandIn(const std::string& daemon, const std::string& own, 
       daemon_(daemon),
       own_(own),
       resend_after_(resend_after) {
-    const auto address = address_of(own_);
+    const auto address = unix_address(own_);
     ::unlink(own_.c_str());
     CMIRROR_INVARIANT(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
 }
@@ -70,7 +62,7 @@ void KernelStandIn::send(std::uint32_t seq) {
     waiting.due = Clock::now() + resend_after_;
     std::array<std::byte, kernel_frame_size_max> frame;
     const auto size = pack_kernel_request({seq, waiting.type, 2, luid_, uuid_, waiting.payload}, frame);
-    const auto address = address_of(daemon_);
+    const auto address = unix_address(daemon_);
     const auto sent = ::sendto(socket_.get(), frame.data(), size, MSG_DONTWAIT,
                                reinterpret_cast<const sockaddr*>(&address), sizeof address);
     if (sent >= 0) return;
