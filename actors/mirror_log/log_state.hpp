@@ -219,6 +219,7 @@ class LogState {
     void release(Owner owner, RegionNumber first, std::uint64_t count);
     void prioritise(RegionNumber region, StateChanges& changes);
     void mark_everything(Owner owner, bool was_unknown);
+    void await_copies(const Member& member, std::uint64_t seq, StateChanges& changes);
     void presuspend(Owner owner);
     void make_stale(RegionNumber region);
     void place_mark(Owner owner, RegionNumber region);

@@ -67,6 +67,7 @@ void LogState::apply_one(const Member& member, std::uint64_t seq, const Op& op, 
             return;
         case OpKind::marked_unknown:
             mark_everything(owner, op.region != 0);
+            await_copies(member, seq, changes);
             return;
         case OpKind::node_gone:
             node_gone(static_cast<NodeId>(op.region), changes);
@@ -244,6 +245,14 @@ void LogState::mark_everything(Owner owner, bool was_unknown) {
         changed_blocks_.insert(block);
     clean_.fill(false);
     toggled(7, 0, key_of(owner));
+}
+
+/// What it has marked may be what others copy just now: its FLUSH waits for them as if it had marked that. Only what
+/// was in sync once: no kernel marks another region, and two that copy such ones could wait for each other.
+void LogState::await_copies(const Member& member, std::uint64_t seq, StateChanges& changes) {
+    for (const auto& [first, run] : grants_.runs())
+        for (RegionNumber region = first; region < run.end(); ++region)
+            if (run.owner != member.owner() && reached_.test(region)) mark(member, seq, region, changes);
 }
 
 void LogState::presuspend(Owner owner) {

@@ -34,6 +34,38 @@ TEST_F(Group, region_that_an_earlier_daemon_gave_out_is_not_given_out_again_when
     EXPECT_TRUE(next.flag == 0 || next.region != work.region);
 }
 
+// Its kernel had marked the region that another one copies, and the MARK went with the old daemon.
+TEST_F(Group, flush_of_a_daemon_that_lost_its_marks_waits_for_what_others_copy) {
+    start({1, 2});
+    recover_all(1);
+    call(1, R::set_region_sync, RegionSync{5, false});
+    const auto work = pair(1, R::get_resync_work);
+    ASSERT_EQ(work.region, 5U);
+    cluster->lose_state_files = true;
+    cluster->kill(2);
+    cluster->restart(2, false);
+    const auto flush = cluster->ask(2, R::flush);
+    cluster->advance(std::chrono::seconds{1});
+    EXPECT_FALSE(cluster->reply_to(2, flush));
+    call(1, R::set_region_sync, RegionSync{5, true});
+    cluster->advance(std::chrono::seconds{1});
+    EXPECT_TRUE(cluster->reply_to(2, flush));
+    expect_equal({1, 2});
+}
+
+TEST_F(Group, daemons_that_lost_their_marks_do_not_wait_for_each_others_first_copies) {
+    start({1, 2});
+    for (const NodeId id : {1U, 2U})
+        ASSERT_EQ(pair(id, R::get_resync_work).flag, 1U);
+    cluster->lose_state_files = true;
+    for (const NodeId id : {1U, 2U}) {
+        cluster->kill(id);
+        cluster->restart(id, false);
+    }
+    for (const NodeId id : {1U, 2U})
+        EXPECT_EQ(error(id, R::flush), 0);
+}
+
 TEST_F(Group, state_that_was_lost_learns_of_a_copy_that_goes_on) {
     start({1, 2});
     const auto work = pair(1, R::get_resync_work);
