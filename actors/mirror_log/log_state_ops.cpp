@@ -247,12 +247,14 @@ void LogState::mark_everything(Owner owner, bool was_unknown) {
     toggled(7, 0, key_of(owner));
 }
 
-/// What it has marked may be what others copy just now: its FLUSH waits for them as if it had marked that. Only what
-/// was in sync once: no kernel marks another region, and two that copy such ones could wait for each other.
+/// What it has marked may be what others copy just now: its FLUSH waits for them as if it had marked that. Only where
+/// it may have, and the copy counts: the region was in sync once. Two that copied others could wait for each other.
 void LogState::await_copies(const Member& member, std::uint64_t seq, StateChanges& changes) {
-    for (const auto& [first, run] : grants_.runs())
+    for (const auto& [first, run] : grants_.runs()) {
+        if (run.owner == member.owner()) continue;
         for (RegionNumber region = first; region < run.end(); ++region)
-            if (run.owner != member.owner() && reached_.test(region)) mark(member, seq, region, changes);
+            if (reached_.test(region) && !overtaken_.contains(region)) mark(member, seq, region, changes);
+    }
 }
 
 void LogState::presuspend(Owner owner) {

@@ -139,8 +139,9 @@ void join(BenchCluster& cluster, Report& report, const std::string& what, const 
     cluster.run_in_leftover_time(3, false);
     report.at_most("third node joins, 40,000,000 regions, " + what, joined.at(0.5) / 1e6, "s", goal_s);
     report.ratio("    first writes of the others meanwhile, p99", meanwhile.at(0.99), quiet.at(0.99), 2);
-    Report::note("    p50, p99 with the joiner's work in time that is left", apart.at(0.5) / quiet.at(0.5), "x");
-    Report::note("", apart.at(0.99) / quiet.at(0.99), "x");
+    Report::note("    the same, p50", meanwhile.at(0.5) / quiet.at(0.5), "x");
+    Report::note("    with the joiner's work in time that is left, p50", apart.at(0.5) / quiet.at(0.5), "x");
+    Report::note("    the same, p99", apart.at(0.99) / quiet.at(0.99), "x");
     for (const Log& log : others)
         cluster.destroy(log);
 }

@@ -1,6 +1,8 @@
 // Copies that go on although the daemons that granted them are gone (design.md, rules 5 and 10).
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "tests/unit/group_fixture.hpp"
 
 namespace cmirror::mirror_log {
@@ -64,6 +66,20 @@ TEST_F(Group, daemons_that_lost_their_marks_do_not_wait_for_each_others_first_co
     }
     for (const NodeId id : {1U, 2U})
         EXPECT_EQ(error(id, R::flush), 0);
+}
+
+TEST_F(Group, daemons_that_lost_their_marks_and_the_state_do_not_wait_for_each_others_copies) {
+    start({1, 2});
+    for (const NodeId id : {1U, 2U})
+        ASSERT_EQ(pair(id, R::get_resync_work).flag, 1U);
+    cluster->lose_state_files = true;
+    cluster->lose({1, 2}, ChangeReason::process_down);
+    for (const NodeId id : {1U, 2U})
+        cluster->restart(id, false);
+    const std::array flushes{cluster->ask(1, R::flush), cluster->ask(2, R::flush)};
+    cluster->advance(std::chrono::seconds{1});
+    EXPECT_TRUE(cluster->reply_to(1, flushes[0]));
+    EXPECT_TRUE(cluster->reply_to(2, flushes[1]));
 }
 
 TEST_F(Group, state_that_was_lost_learns_of_a_copy_that_goes_on) {
