@@ -252,8 +252,10 @@ void LogState::mark_everything(Owner owner, bool was_unknown) {
 void LogState::await_copies(const Member& member, std::uint64_t seq, StateChanges& changes) {
     for (const auto& [first, run] : grants_.runs()) {
         if (run.owner == member.owner()) continue;
-        for (RegionNumber region = first; region < run.end(); ++region)
-            if (reached_.test(region) && !overtaken_.contains(region)) mark(member, seq, region, changes);
+        for (RegionNumber region = first; region < run.end(); ++region) {
+            if (!reached_.test(region)) continue;
+            if (!overtaken_.contains(region)) mark(member, seq, region, changes);
+        }
     }
 }
 

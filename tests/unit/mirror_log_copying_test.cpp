@@ -1,7 +1,8 @@
 // Copies that go on although the daemons that granted them are gone (design.md, rules 5 and 10).
 #include <gtest/gtest.h>
 
-#include <array>
+#include <utility>
+#include <vector>
 
 #include "tests/unit/group_fixture.hpp"
 
@@ -68,18 +69,40 @@ TEST_F(Group, daemons_that_lost_their_marks_do_not_wait_for_each_others_first_co
         EXPECT_EQ(error(id, R::flush), 0);
 }
 
-TEST_F(Group, daemons_that_lost_their_marks_and_the_state_do_not_wait_for_each_others_copies) {
-    start({1, 2});
-    for (const NodeId id : {1U, 2U})
-        ASSERT_EQ(pair(id, R::get_resync_work).flag, 1U);
-    cluster->lose_state_files = true;
-    cluster->lose({1, 2}, ChangeReason::process_down);
-    for (const NodeId id : {1U, 2U})
-        cluster->restart(id, false);
-    const std::array flushes{cluster->ask(1, R::flush), cluster->ask(2, R::flush)};
-    cluster->advance(std::chrono::seconds{1});
-    EXPECT_TRUE(cluster->reply_to(1, flushes[0]));
-    EXPECT_TRUE(cluster->reply_to(2, flushes[1]));
+struct LostMarks : ::testing::Test {
+    LogState state{100};
+    StateChanges changes;
+    LostMarks() {
+        state.start(true);
+        for (const NodeId node : {1U, 2U}) {
+            state.joined({node, 7});
+            state.hello({node, 7}, Hello{node, {}, node, 1024, 100, false, {}}, changes);
+            state.became_valid({node, 7});
+        }
+    }
+    void apply(NodeId node, std::uint64_t seq, std::vector<Op> ops) {
+        state.apply({node, 7}, Ops{node, seq, node, std::move(ops)}, changes);
+    }
+    std::uint64_t applied_through(NodeId node) const { return state.applied_through(*state.member({node, 7})); }
+};
+
+TEST_F(LostMarks, wait_for_anothers_copy) {
+    apply(1, 0, {{OpKind::failed, 50, 1}, {OpKind::want_work, 0, 1}});
+    ASSERT_TRUE(state.grants().granted_to(50));
+    apply(2, 0, {{OpKind::marked_unknown, 0, 1}});
+    EXPECT_EQ(applied_through(2), 0U);
+    apply(1, 2, {{OpKind::recovered, 50, 1}});
+    EXPECT_EQ(applied_through(2), 1U);
+}
+
+// Two whose copies outlived the state would wait for each other.
+TEST_F(LostMarks, do_not_wait_for_a_copy_that_does_not_count) {
+    apply(1, 0, {{OpKind::copying, 60, 1}});
+    apply(2, 0, {{OpKind::copying, 70, 1}, {OpKind::marked_unknown, 0, 1}});
+    apply(1, 1, {{OpKind::marked_unknown, 0, 1}});
+    ASSERT_TRUE(state.grants().granted_to(60) && state.grants().granted_to(70));
+    EXPECT_EQ(applied_through(1), 2U);
+    EXPECT_EQ(applied_through(2), 2U);
 }
 
 TEST_F(Group, state_that_was_lost_learns_of_a_copy_that_goes_on) {
