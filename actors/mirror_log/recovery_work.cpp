@@ -35,6 +35,8 @@ std::optional<RegionNumber> RecoveryWork::upcoming(const GrantTable& grants, Own
 }
 
 std::optional<RegionNumber> RecoveryWork::next(const GrantTable& grants, Owner owner, Instant now) {
+    // What an earlier daemon handed out may be another's by now. Who asks for work does not copy it any more.
+    if (current_ && grants.granted_to(*current_) != owner) current_.reset();
     if (current_) return current_;
     current_ = upcoming(grants, owner);
     std::erase_if(preferred_, [&](RegionNumber region) { return current_ == region || !startable(region); });

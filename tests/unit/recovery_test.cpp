@@ -108,5 +108,13 @@ TEST_F(RecoveryWorkTests, copy_is_under_way_until_its_kernel_says_otherwise) {
     EXPECT_FALSE(work.current());
 }
 
+// The report of that copy was lost with the daemon.
+TEST_F(RecoveryWorkTests, region_of_an_earlier_daemon_that_is_anothers_by_now_is_not_given_out) {
+    work.take_over(10);
+    EXPECT_FALSE(work.next(grants, bob, 0s));
+    work.take_over(13);
+    EXPECT_EQ(work.next(grants, ann, 0s), 13U);
+}
+
 }  // namespace
 }  // namespace cmirror::mirror_log
