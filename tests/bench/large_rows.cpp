@@ -115,14 +115,13 @@ void join(BenchCluster& cluster, Report& report, const std::string& what, const 
     Times quiet;
     for (int i = 0; i < 400; ++i)
         write(others[i % 2], quiet);
-    // The last of these alone, undisturbed, and with the joiner taking only what its core has left, as if it had its
-    // own.
-    std::array<Times, 3> writes;
-    Times& meanwhile = writes[1];
-    Times& apart = writes[2];
+    // In the last runs the joiner takes only what the others leave of its core, as if it had one of its own.
+    Times meanwhile;
+    Times apart;
     Times joined;
-    for (unsigned run = 0; run < 15; ++run) {
+    for (int run = 0; run < 15; ++run) {
         const bool others_write = run >= 5;
+        Times& writes = run < 10 ? meanwhile : apart;
         if (run == 10) cluster.run_in_leftover_time(3, true);
         const auto begin = Clock::now();
         bool resumed = false;
@@ -131,7 +130,7 @@ void join(BenchCluster& cluster, Report& report, const std::string& what, const 
             if (!others_write) joined.add(Clock::now() - begin);
         });
         while (!resumed) {
-            if (others_write) write(others[writes[run / 5].all.size() % 2], writes[run / 5]);
+            if (others_write) write(others[writes.all.size() % 2], writes);
             cluster.poll_once(others_write ? 0 : 100);
         }
         cluster.destroy(third);

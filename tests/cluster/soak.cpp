@@ -75,7 +75,6 @@ class Soak {
         std::array<Use, 4> last{};
         const auto writes = all_writes();
         const auto begin = Clock::now();
-        if (interrupted != 0) return;
         for (const NodeId id : {1U, 2U, 3U})
             first.at(id) = use_of(cluster_.daemon(id));
         while (Clock::now() < end && interrupted == 0) {

@@ -95,7 +95,7 @@ RC_GTEST_PROP(RegionMapProperties, behaves_like_a_set, ()) {
     is_equal(copy);
 }
 
-RC_GTEST_PROP(RegionMapProperty, is_what_it_differs_from_another_by, ()) {
+RC_GTEST_PROP(RegionMapProperties, is_what_it_differs_from_another_by, ()) {
     const auto size = *rc::gen::inRange<std::uint64_t>(1, 10'000);
     const auto some = rc::gen::container<std::vector<std::uint64_t>>(rc::gen::inRange<std::uint64_t>(0, size));
     RegionMap one{size};
