@@ -7,11 +7,9 @@
 namespace cmirror {
 namespace {
 
-using Json = nlohmann::json;
-
 /// Nothing if `text` is not one JSON object of our version.
-Result<Json, std::string> object_of(std::string_view text) {
-    auto json = Json::parse(text, nullptr, false);
+Result<nlohmann::json, std::string> object_of(std::string_view text) {
+    auto json = nlohmann::json::parse(text, nullptr, false);
     if (!json.is_object()) return Failure<std::string>("it is not a JSON object");
     const auto version = json.find("version");
     if (version == json.end() || !version->is_number_integer() || *version != control_version)
@@ -20,25 +18,27 @@ Result<Json, std::string> object_of(std::string_view text) {
     return json;
 }
 
-std::optional<std::uint64_t> number_at(const Json& json, const char* key) {
+std::optional<std::uint64_t> number_at(const nlohmann::json& json, const char* key) {
     const auto found = json.find(key);
     if (found == json.end() || !found->is_number_unsigned()) return std::nullopt;
     return found->get<std::uint64_t>();
 }
 
-std::string dump(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string dump(const nlohmann::json& json) {
+    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace
 
 std::string pack_control_request(const ControlRequest& request) {
     struct Pack {
-        Json operator()(const NodeGone& gone) const { return {{"request", "node-gone"}, {"node", gone.node}}; }
-        Json operator()(const StatusRequest&) const { return {{"request", "status"}}; }
-        Json operator()(const EventsRequest&) const { return {{"request", "events"}}; }
+        nlohmann::json operator()(const NodeGone& gone) const {
+            return {{"request", "node-gone"}, {"node", gone.node}};
+        }
+        nlohmann::json operator()(const StatusRequest&) const { return {{"request", "status"}}; }
+        nlohmann::json operator()(const EventsRequest&) const { return {{"request", "events"}}; }
     };
-    Json json = std::visit(Pack{}, request);
+    nlohmann::json json = std::visit(Pack{}, request);
     json["version"] = control_version;
     return dump(json);
 }
@@ -65,7 +65,7 @@ Result<std::vector<std::string>, std::string> unpack_events(std::string_view tex
     const auto reply = unpack_control_reply(text);
     if (!reply) return Failure<std::string>(reply.error());
     if (!reply->error.empty()) return Failure<std::string>(reply->error);
-    const auto json = Json::parse(text, nullptr, false);
+    const auto json = nlohmann::json::parse(text, nullptr, false);
     const auto list = json.find("events");
     if (list == json.end() || !list->is_array()) return Failure<std::string>("it has no events");
     std::vector<std::string> events;

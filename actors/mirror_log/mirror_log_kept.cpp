@@ -25,6 +25,7 @@ void MirrorLogCore::take_kept(Effects& effects) {
                 "marked until the mirror "
                 "is suspended",
                 effects);
+        if (marks_unknown_) recovery_.take_over_unknown();
         keeper_.begin(kept_identity());
         return;
     }

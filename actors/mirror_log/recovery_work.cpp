@@ -37,6 +37,7 @@ std::optional<RegionNumber> RecoveryWork::upcoming(const GrantTable& grants, Own
 std::optional<RegionNumber> RecoveryWork::next(const GrantTable& grants, Owner owner, Instant now) {
     // What an earlier daemon handed out may be another's by now. Who asks for work does not copy it any more.
     if (current_ && grants.granted_to(*current_) != owner) current_.reset();
+    current_unknown_ = false;
     if (current_) return current_;
     current_ = upcoming(grants, owner);
     std::erase_if(preferred_, [&](RegionNumber region) { return current_ == region || !startable(region); });
@@ -73,6 +74,7 @@ void RecoveryWork::prefer(RegionNumber region) {
 
 void RecoveryWork::stop() {
     current_.reset();
+    current_unknown_ = false;
     preferred_.clear();
     finished_.clear();
 }
@@ -83,7 +85,8 @@ void RecoveryWork::rejoin() {
 }
 
 bool RecoveryWork::give_back(const GrantTable& grants, Owner owner, RegionNumber region, std::uint64_t op) {
-    return grants.granted_to(region) == owner && startable(region) && finished_.emplace(region, op).second;
+    if (current_unknown_ || grants.granted_to(region) != owner || !startable(region)) return false;
+    return finished_.emplace(region, op).second;
 }
 
 void RecoveryWork::heard(std::uint64_t ops) {

@@ -43,6 +43,9 @@ class RecoveryWork {
     void rejoin();
     /// An earlier daemon gave the region to the kernel.
     void take_over(RegionNumber region) { current_ = region; }
+    /// It may have given any region that is granted to the owner: none is given back before the kernel asks for work. A
+    /// kernel copies one region at a time (spec/kernel.md).
+    void take_over_unknown() { current_unknown_ = true; }
     /// Can the region be given back, with our op of that number? Then it will not be handed to the kernel any more.
     bool give_back(const GrantTable& grants, Owner owner, RegionNumber region, std::uint64_t op);
 
@@ -59,6 +62,7 @@ class RecoveryWork {
     bool startable(RegionNumber region) const;
 
     std::optional<RegionNumber> current_;
+    bool current_unknown_ = false;
     Instant started_{};
     /// Done or given back, with our op that says so, until the group has heard of it.
     std::map<RegionNumber, std::uint64_t> finished_;

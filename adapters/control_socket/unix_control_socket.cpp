@@ -7,9 +7,9 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "adapters/control_socket/unix_address.hpp"
+#include "adapters/system_failure.hpp"
 #include "messages/wire_control.hpp"
 
 namespace cmirror {
@@ -17,10 +17,6 @@ namespace {
 
 /// Marks the listening socket among what epoll tells of.
 constexpr AskerId listener = 0;
-
-Failure<std::string> failure(const std::string& what) {
-    return Failure<std::string>(what + " (" + std::strerror(errno) + ")");
-}
 
 bool watch(const UniqueFd& epoll, int operation, int descriptor, std::uint32_t events, AskerId asker) {
     epoll_event event{};
@@ -45,18 +41,18 @@ Result<std::unique_ptr<UnixControlSocket>, std::string> UnixControlSocket::open(
     struct stat status {};
     if (::lstat(path.c_str(), &status) == 0) {
         if (!S_ISSOCK(status.st_mode)) return Failure<std::string>(path + " is not a socket: remove it");
-        if (::unlink(path.c_str()) != 0) return failure("cannot remove " + path);
+        if (::unlink(path.c_str()) != 0) return system_failure("cannot remove " + path);
     }
     UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
-    if (!socket.is_open() || !epoll.is_open()) return failure("cannot open the control socket");
+    if (!socket.is_open() || !epoll.is_open()) return system_failure("cannot open the control socket");
     // The path gets the socket's own mode, so there is no moment at which it is open to others.
     if (::fchmod(socket.get(), S_IRUSR | S_IWUSR) != 0 ||
         ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0 ||
         ::listen(socket.get(), connections_max) != 0)
-        return failure("cannot bind the control socket at " + path);
+        return system_failure("cannot bind the control socket at " + path);
     if (!watch(epoll, EPOLL_CTL_ADD, socket.get(), EPOLLIN, listener))
-        return failure("cannot watch the control socket");
+        return system_failure("cannot watch the control socket");
     return std::unique_ptr<UnixControlSocket>{new UnixControlSocket{std::move(epoll), std::move(socket), path}};
 }
 

@@ -10,9 +10,9 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 
+#include "adapters/system_failure.hpp"
 #include "adapters/unique_fd.hpp"
 #include "messages/wire_disk.hpp"
 
@@ -23,7 +23,7 @@ namespace {
 constexpr std::size_t wiped_bytes = 4096;
 
 Failure<std::string> failure(const std::string& path, const std::string& what) {
-    return Failure<std::string>(path + ": " + what + " (" + std::strerror(errno) + ")");
+    return system_failure(path + ": " + what);
 }
 
 struct EndProbe {

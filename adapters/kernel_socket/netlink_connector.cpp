@@ -6,16 +6,11 @@
 #include <sys/uio.h>
 
 #include <cerrno>
-#include <cstring>
 
 namespace cmirror {
 namespace {
 
 using Step = KernelSocketFailure::Step;
-
-Failure<KernelSocketFailure> failure(Step step, int code, const std::string& text) {
-    return Failure<KernelSocketFailure>{{step, code, text + " (" + std::strerror(code) + ")"}};
-}
 
 std::string socket_advice(int code) {
     if (code == EPROTONOSUPPORT || code == EAFNOSUPPORT)
@@ -59,21 +54,22 @@ void enlarge_receive_buffer(int socket) {
 
 Result<std::unique_ptr<NetlinkConnector>, KernelSocketFailure> NetlinkConnector::open() {
     UniqueFd socket{::socket(AF_NETLINK, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_CONNECTOR)};
-    if (!socket.is_open()) return failure(Step::socket, errno, socket_advice(errno));
+    if (!socket.is_open()) return socket_failure(Step::socket, errno, socket_advice(errno));
     enlarge_receive_buffer(socket.get());
     // Port 0: the kernel chooses one that nobody has.
     auto address = address_of_kernel();
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return failure(Step::bind, errno, bind_advice(errno));
+        return socket_failure(Step::bind, errno, bind_advice(errno));
     const int group = CN_IDX_DM;
     if (::setsockopt(socket.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
-        return failure(Step::group, errno, bind_advice(errno));
+        return socket_failure(Step::group, errno, bind_advice(errno));
     socklen_t length = sizeof address;
     if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0)
-        return failure(Step::bind, errno, bind_advice(errno));
+        return socket_failure(Step::bind, errno, bind_advice(errno));
     if (const int code = probe_kernel_side(socket.get()); code == ECONNREFUSED)
-        return failure(Step::bind, code,
-                       "the kernel's connector is not reachable from this network namespace: run in the initial one");
+        return socket_failure(
+            Step::bind, code,
+            "the kernel's connector is not reachable from this network namespace: run in the initial one");
     return std::unique_ptr<NetlinkConnector>{new NetlinkConnector{std::move(socket), address.nl_pid}};
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "adapters/system_failure.hpp"
 #include "adapters/unique_fd.hpp"
 #include "messages/ports.hpp"
 
@@ -25,6 +26,10 @@ struct KernelSocketFailure {
     /// One line that says what to do.
     std::string text;
 };
+
+inline Failure<KernelSocketFailure> socket_failure(KernelSocketFailure::Step step, int code, const std::string& text) {
+    return Failure<KernelSocketFailure>{{step, code, with_reason(text, code)}};
+}
 
 class NetlinkConnector final : public KernelSocket {
   public:

@@ -12,10 +12,6 @@ namespace {
 
 using Step = KernelSocketFailure::Step;
 
-Failure<KernelSocketFailure> failure(Step step, int code, const std::string& text) {
-    return Failure<KernelSocketFailure>{{step, code, text + " (" + std::strerror(code) + ")"}};
-}
-
 /// Removes a socket that nobody listens on. 0, or a positive errno if `path` is in use by something else.
 int remove_stale(const std::string& path, const sockaddr_un& address) {
     struct stat status {};
@@ -34,20 +30,21 @@ Result<std::unique_ptr<UnixDatagramSocket>, KernelSocketFailure> UnixDatagramSoc
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.empty() || path.size() >= sizeof address.sun_path)
-        return failure(Step::bind, ENAMETOOLONG,
-                       "the path of the kernel's stand-in must have 1 to 107 characters: " + path);
+        return socket_failure(Step::bind, ENAMETOOLONG,
+                              "the path of the kernel's stand-in must have 1 to 107 characters: " + path);
     std::memcpy(address.sun_path, path.data(), path.size());
     UniqueFd socket{::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-    if (!socket.is_open()) return failure(Step::socket, errno, "cannot open a Unix datagram socket");
+    if (!socket.is_open()) return socket_failure(Step::socket, errno, "cannot open a Unix datagram socket");
     // The connector takes any number of answers; without the right to ask for this, fewer at once.
     constexpr int send_buffer_bytes = 4 << 20;
     ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUFFORCE, &send_buffer_bytes, sizeof send_buffer_bytes);
     if (const int code = remove_stale(path, address); code != 0)
-        return failure(Step::bind, code, path + " is not a socket that can be replaced: remove it or name another");
+        return socket_failure(Step::bind, code,
+                              path + " is not a socket that can be replaced: remove it or name another");
     // The path gets the socket's own mode, so there is no moment at which it is open to others.
     if (::fchmod(socket.get(), S_IRUSR | S_IWUSR) != 0 ||
         ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return failure(Step::bind, errno, "cannot bind a socket at " + path);
+        return socket_failure(Step::bind, errno, "cannot bind a socket at " + path);
     auto opened = std::unique_ptr<UnixDatagramSocket>{new UnixDatagramSocket{std::move(socket), path}};
     const auto stand_in = path + ".stand-in";
     if (stand_in.size() < sizeof address.sun_path) {

@@ -10,13 +10,13 @@ namespace cmirror {
 namespace {
 
 /// A longer line is cut, as it is for syslog.
-constexpr std::size_t line_max = 2000;
+constexpr std::size_t value_max = 2000;
 
 /// A line feed in a value would need the protocol's binary form.
 void add(std::string& datagram, std::string_view name, std::string_view value) {
     if (value.empty()) return;
     const auto begin = datagram.append(name).append("=").size();
-    datagram.append(value.substr(0, line_max));
+    datagram.append(value.substr(0, value_max));
     std::replace(datagram.begin() + static_cast<std::ptrdiff_t>(begin), datagram.end(), '\n', ' ');
     datagram += '\n';
 }

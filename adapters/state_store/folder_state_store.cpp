@@ -11,12 +11,10 @@
 #include <cstring>
 #include <utility>
 
+#include "adapters/system_failure.hpp"
+
 namespace cmirror {
 namespace {
-
-Failure<std::string> failure(const std::string& what) {
-    return Failure<std::string>(what + " (" + std::strerror(errno) + ")");
-}
 
 std::string name_of(Luid luid) {
     std::array<char, 32> text{};
@@ -54,7 +52,7 @@ class FolderStateFile final : public StateFile {
             const ssize_t size = ::pwrite(file_.get(), patch.bytes.data() + done, patch.bytes.size() - done,
                                           static_cast<off_t>(patch.offset + done));
             if (size < 0 && errno == EINTR) continue;
-            if (size <= 0) return failure("cannot write it");
+            if (size <= 0) return system_failure("cannot write it");
             done += static_cast<std::size_t>(size);
         }
         return {};
@@ -67,23 +65,21 @@ class FolderStateFile final : public StateFile {
 Result<std::unique_ptr<FolderStateFile>, std::string> map_file(UniqueFd file, std::uint64_t size,
                                                                const std::string& name) {
     // A page that the file system has no room for must not be missed later, when it is written to.
-    if (const int code = ::posix_fallocate(file.get(), 0, static_cast<off_t>(size)); code != 0) {
-        errno = code;
-        return failure("cannot make " + name + " large enough");
-    }
+    if (const int code = ::posix_fallocate(file.get(), 0, static_cast<off_t>(size)); code != 0)
+        return system_failure("cannot make " + name + " large enough", code);
     void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-    if (memory == MAP_FAILED) return failure("cannot map " + name);
+    if (memory == MAP_FAILED) return system_failure("cannot map " + name);
     return std::make_unique<FolderStateFile>(std::move(file), std::span(static_cast<std::byte*>(memory), size));
 }
 
 }  // namespace
 
 Result<std::unique_ptr<FolderStateStore>, std::string> FolderStateStore::open(const std::string& path) {
-    if (::mkdir(path.c_str(), S_IRWXU) != 0 && errno != EEXIST) return failure("cannot make the folder " + path);
+    if (::mkdir(path.c_str(), S_IRWXU) != 0 && errno != EEXIST) return system_failure("cannot make the folder " + path);
     UniqueFd folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-    if (!folder.is_open()) return failure("cannot open the folder " + path);
+    if (!folder.is_open()) return system_failure("cannot open the folder " + path);
     struct stat status {};
-    if (::fstat(folder.get(), &status) != 0) return failure("cannot look at the folder " + path);
+    if (::fstat(folder.get(), &status) != 0) return system_failure("cannot look at the folder " + path);
     if (status.st_uid != ::geteuid() || (status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
         return Failure<std::string>(
             path + " is somebody else's, or others can enter it: remove it, or `chmod 700` and `chown` it");
@@ -97,12 +93,12 @@ Result<std::unique_ptr<StateFile>, std::string> FolderStateStore::begin(Luid lui
     ::unlinkat(folder_.get(), unfinished.c_str(), 0);
     UniqueFd file{::openat(folder_.get(), unfinished.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                            S_IRUSR | S_IWUSR)};
-    if (!file.is_open()) return failure("cannot make " + unfinished);
+    if (!file.is_open()) return system_failure("cannot make " + unfinished);
     auto made = map_file(std::move(file), size, unfinished);
     if (!made) return Failure<std::string>(made.error());
     if (auto written = (*made)->write(patches); !written) return Failure<std::string>(written.error());
     if (::renameat(folder_.get(), unfinished.c_str(), folder_.get(), name.c_str()) != 0)
-        return failure("cannot rename " + unfinished);
+        return system_failure("cannot rename " + unfinished);
     return std::move(*made);
 }
 

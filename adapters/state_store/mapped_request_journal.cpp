@@ -11,16 +11,13 @@
 #include <type_traits>
 #include <utility>
 
+#include "adapters/system_failure.hpp"
 #include "adapters/unique_fd.hpp"
 
 namespace cmirror {
 namespace {
 
 constexpr std::array<char, 8> magic{'C', 'M', 'R', 'E', 'Q', 'S', '0', '1'};
-
-Failure<std::string> failure(const std::string& what, int code = errno) {
-    return Failure<std::string>(what + " (" + std::strerror(code) + ")");
-}
 
 /// Numbers wrap around.
 bool is_older(std::uint32_t a, std::uint32_t b) {
@@ -34,19 +31,19 @@ Result<std::unique_ptr<MappedRequestJournal>, std::string> MappedRequestJournal:
     static_assert(std::is_trivially_copyable_v<Image>);
     const auto path = folder + "/" + file_name;
     const UniqueFd place{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-    if (!place.is_open()) return failure("cannot open the folder " + folder);
+    if (!place.is_open()) return system_failure("cannot open the folder " + folder);
     const UniqueFd file{
         ::openat(place.get(), file_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, S_IRUSR | S_IWUSR)};
     struct stat status {};
-    if (!file.is_open() || ::fstat(file.get(), &status) != 0) return failure("cannot open " + path);
+    if (!file.is_open() || ::fstat(file.get(), &status) != 0) return system_failure("cannot open " + path);
     const bool ours = S_ISREG(status.st_mode) && status.st_uid == ::geteuid() && status.st_nlink == 1 &&
                       (status.st_mode & (S_IRWXG | S_IRWXO)) == 0;
     if (!ours) return Failure<std::string>(path + " is not a file of the daemon's own: remove it");
     // A page that the file system has no room for must not be missed later, when it is written to.
     if (const int code = ::posix_fallocate(file.get(), 0, sizeof(Image)); code != 0)
-        return failure("cannot make " + path + " large enough", code);
+        return system_failure("cannot make " + path + " large enough", code);
     void* const memory = ::mmap(nullptr, sizeof(Image), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-    if (memory == MAP_FAILED) return failure("cannot map " + path);
+    if (memory == MAP_FAILED) return system_failure("cannot map " + path);
     auto* const image = static_cast<Image*>(memory);
     if (image->magic != magic || image->boot != boot) {
         std::memset(memory, 0, sizeof(Image));

@@ -15,7 +15,7 @@ namespace {
 
 using Text = Failure<std::string>;
 
-constexpr std::string_view header =
+constexpr std::string_view tab_header =
     "# Cluster mirrors of this node: cmirrortab(5). The lines are the same on all nodes.\n"
     "# <name> <leg>,<leg>[,...] <log device or none> <option>[,...]\n";
 
@@ -159,7 +159,7 @@ void Cmirrortab::put(const TabEntry& entry) {
         return;
     }
     if (lines_.empty()) {
-        std::istringstream in{std::string(header)};
+        std::istringstream in{std::string(tab_header)};
         for (std::string line; std::getline(in, line);)
             lines_.push_back({line});
     }

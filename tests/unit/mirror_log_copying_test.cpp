@@ -37,6 +37,23 @@ TEST_F(Group, region_that_an_earlier_daemon_gave_out_is_not_given_out_again_when
     EXPECT_TRUE(next.flag == 0 || next.region != work.region);
 }
 
+// The kernel may not have started its copy yet: it waits for its own writes to the region, or for a suspend.
+TEST_F(Group, daemon_that_lost_its_state_file_gives_nothing_back_before_its_kernel_asks_for_work) {
+    start({1, 2});
+    const auto work = pair(1, R::get_resync_work);
+    cluster->lose_state_files = true;
+    cluster->kill(1);
+    cluster->restart(1, false);
+    const auto flush = cluster->ask(2, R::flush, list({work.region}));
+    cluster->advance(std::chrono::seconds{10});
+    EXPECT_EQ(state(2).grants().granted_to(work.region), owner(1));
+    EXPECT_FALSE(cluster->reply_to(2, flush));
+    call(1, R::set_region_sync, RegionSync{work.region, true});
+    cluster->advance(std::chrono::seconds{1});
+    EXPECT_TRUE(cluster->reply_to(2, flush));
+    expect_equal({1, 2});
+}
+
 // Its kernel had marked the region that another one copies, and the MARK went with the old daemon.
 TEST_F(Group, flush_of_a_daemon_that_lost_its_marks_waits_for_what_others_copy) {
     start({1, 2});

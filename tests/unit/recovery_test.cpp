@@ -108,6 +108,17 @@ TEST_F(RecoveryWorkTests, copy_is_under_way_until_its_kernel_says_otherwise) {
     EXPECT_FALSE(work.current());
 }
 
+TEST_F(RecoveryWorkTests, what_an_unknown_daemon_gave_out_is_not_given_back_before_the_kernel_asks_or_stops) {
+    work.take_over_unknown();
+    work.rejoin();
+    EXPECT_FALSE(work.give_back(grants, ann, 12, 0));
+    EXPECT_EQ(work.next(grants, ann, 0s), 10U);
+    EXPECT_TRUE(work.give_back(grants, ann, 12, 0));
+    work.take_over_unknown();
+    work.stop();
+    EXPECT_TRUE(work.give_back(grants, ann, 12, 0));
+}
+
 // The report of that copy was lost with the daemon.
 TEST_F(RecoveryWorkTests, region_of_an_earlier_daemon_that_is_anothers_by_now_is_not_given_out) {
     work.take_over(10);
