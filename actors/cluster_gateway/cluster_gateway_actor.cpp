@@ -152,8 +152,8 @@ class Events final : public GroupEvents {
 void dispatch_quorum(Self self, int descriptor) {
     auto& state = self->state;
     auto call = ClusterCall::done;
-    auto view = state.quorum->dispatch(call);
-    if (view) state.core->on_quorum(std::move(*view), state.effects);
+    for (auto& view : state.quorum->dispatch(call))
+        state.core->on_quorum(std::move(view), state.effects);
     if (call == ClusterCall::lost || call == ClusterCall::refused)
         state.core->on_lost("the quorum service", now_of(self), state.effects);
     carry_out(self);

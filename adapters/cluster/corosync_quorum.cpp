@@ -27,12 +27,12 @@ CorosyncQuorum::~CorosyncQuorum() {
     if (connected_) quorum_finalize(handle_);
 }
 
-std::optional<QuorumView> CorosyncQuorum::dispatch(ClusterCall& call) {
-    newest_.reset();
+std::vector<QuorumView> CorosyncQuorum::dispatch(ClusterCall& call) {
+    views_.clear();
     // Views come once a ring: all of them are few.
     call = cluster_call_of(quorum_dispatch(handle_, CS_DISPATCH_ALL));
     if (call == ClusterCall::try_again) call = ClusterCall::done;
-    return std::exchange(newest_, std::nullopt);
+    return std::exchange(views_, {});
 }
 
 void CorosyncQuorum::on_change(quorum_handle_t handle, std::uint32_t quorate, std::uint64_t ring,
@@ -40,7 +40,7 @@ void CorosyncQuorum::on_change(quorum_handle_t handle, std::uint32_t quorate, st
     const void* context = nullptr;
     if (quorum_context_get(handle, &context) != CS_OK || context == nullptr) return;
     auto* self = static_cast<CorosyncQuorum*>(const_cast<void*>(context));
-    self->newest_ = QuorumView{quorate != 0, ring, std::vector<NodeId>(nodes, nodes + node_count)};
+    self->views_.push_back({quorate != 0, ring, std::vector<NodeId>(nodes, nodes + node_count)});
 }
 
 }  // namespace cmirror

@@ -4,8 +4,8 @@
 #include <corosync/quorum.h>
 
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "messages/ports.hpp"
 
@@ -18,7 +18,7 @@ class CorosyncQuorum final : public QuorumConnection {
     ~CorosyncQuorum() override;
 
     int descriptor() const override { return descriptor_; }
-    std::optional<QuorumView> dispatch(ClusterCall& call) override;
+    std::vector<QuorumView> dispatch(ClusterCall& call) override;
 
   private:
     CorosyncQuorum() = default;
@@ -29,7 +29,7 @@ class CorosyncQuorum final : public QuorumConnection {
     quorum_handle_t handle_ = 0;
     bool connected_ = false;
     int descriptor_ = -1;
-    std::optional<QuorumView> newest_;
+    std::vector<QuorumView> views_;
 };
 
 }  // namespace cmirror

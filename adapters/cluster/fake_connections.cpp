@@ -95,20 +95,20 @@ FakeQuorumConnection::~FakeQuorumConnection() {
 }
 
 void FakeQuorumConnection::push(QuorumView view) {
-    newest_ = std::move(view);
+    views_.push_back(std::move(view));
     cluster_.descriptors_.set_readable(descriptor_, true);
 }
 
 void FakeQuorumConnection::lose() {
     lost_ = true;
-    newest_.reset();
+    views_.clear();
     cluster_.descriptors_.set_readable(descriptor_, true);
 }
 
-std::optional<QuorumView> FakeQuorumConnection::dispatch(ClusterCall& call) {
+std::vector<QuorumView> FakeQuorumConnection::dispatch(ClusterCall& call) {
     call = lost_ ? ClusterCall::lost : ClusterCall::done;
     if (!lost_) cluster_.descriptors_.set_readable(descriptor_, false);
-    return std::exchange(newest_, std::nullopt);
+    return std::exchange(views_, {});
 }
 
 Result<std::unique_ptr<GroupConnection>, std::string> FakeClusterProvider::open_group() {

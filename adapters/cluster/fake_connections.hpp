@@ -55,7 +55,7 @@ class FakeQuorumConnection final : public QuorumConnection {
     ~FakeQuorumConnection() override;
 
     int descriptor() const override { return descriptor_; }
-    std::optional<QuorumView> dispatch(ClusterCall& call) override;
+    std::vector<QuorumView> dispatch(ClusterCall& call) override;
 
   private:
     friend class FakeCluster;
@@ -67,7 +67,7 @@ class FakeQuorumConnection final : public QuorumConnection {
     NodeId node_;
     int descriptor_;
     bool lost_ = false;
-    std::optional<QuorumView> newest_;
+    std::vector<QuorumView> views_;
 };
 
 class FakeClusterProvider final : public ClusterProvider {

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "adapters/cluster/corosync_provider.hpp"
 #include "tests/cluster/corosync_cluster.hpp"
@@ -55,9 +57,9 @@ TEST_F(ThreeNodes, node_that_is_cut_off_loses_quorum_and_comes_back_with_its_mem
     const auto until = [&](bool quorate) {
         for (;;) {
             auto call = ClusterCall::done;
-            const auto view = (*quorum)->dispatch(call);
+            const auto views = (*quorum)->dispatch(call);
             if (call != ClusterCall::done) return false;
-            if (view && view->quorate == quorate) return true;
+            if (!views.empty() && views.back().quorate == quorate) return true;
             if (!becomes_readable((*quorum)->descriptor())) return false;
         }
     };
@@ -72,6 +74,28 @@ TEST_F(ThreeNodes, node_that_is_cut_off_loses_quorum_and_comes_back_with_its_mem
     ASSERT_TRUE(members[0].sees_members(3));
     EXPECT_EQ(members[0].seen.changes.back().joined, (std::vector<MemberChange>{{id(3), ChangeReason::node_up}}));
     ASSERT_TRUE(members[2].sees_members(3));
+}
+
+TEST_F(ThreeNodes, daemon_that_was_stopped_while_its_node_was_cut_off_hears_that_quorum_was_lost) {
+    cluster.enter(3);
+    auto quorum = CorosyncProvider{}.open_quorum();
+    ASSERT_TRUE(quorum.has_value()) << quorum.error();
+    cluster.disconnect(3);
+    ASSERT_TRUE(members[2].sees_members(1));
+    ASSERT_TRUE(members[0].sees_members(2));
+    cluster.connect(3);
+    ASSERT_TRUE(members[0].sees_members(3));
+    ASSERT_TRUE(members[2].sees_members(3));
+    std::vector<QuorumView> views;
+    while (views.size() < 2 || !views.back().quorate) {
+        ASSERT_TRUE(becomes_readable((*quorum)->descriptor()));
+        auto call = ClusterCall::lost;
+        for (auto& view : (*quorum)->dispatch(call))
+            views.push_back(std::move(view));
+        ASSERT_EQ(call, ClusterCall::done);
+    }
+    EXPECT_TRUE(views.front().quorate);
+    EXPECT_TRUE(std::any_of(views.begin(), views.end(), [](const QuorumView& view) { return !view.quorate; }));
 }
 
 }  // namespace

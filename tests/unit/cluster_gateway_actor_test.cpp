@@ -23,7 +23,7 @@ struct Corosync {
     bool flow_control = false;
     int next_descriptor = 20;
     int quorum_descriptor = -1;
-    std::optional<QuorumView> view;
+    std::vector<QuorumView> views;
     using Event = std::function<void(GroupEvents&)>;
     std::map<int, std::deque<Event>> events;
     int joins = 0;
@@ -85,9 +85,9 @@ class Quorum final : public QuorumConnection {
         corosync_.quorum_descriptor = descriptor_;
     }
     int descriptor() const override { return descriptor_; }
-    std::optional<QuorumView> dispatch(ClusterCall& call) override {
+    std::vector<QuorumView> dispatch(ClusterCall& call) override {
         call = corosync_.up ? ClusterCall::done : ClusterCall::lost;
-        return std::exchange(corosync_.view, std::nullopt);
+        return std::exchange(corosync_.views, {});
     }
 
   private:
@@ -147,7 +147,7 @@ class ClusterGatewayShellTest : public testing::Test {
             ClusterGatewayConfig{.provider = &provider, .watcher = &world.watcher, .sink = &world.sink, .limits = {}});
         log = world.system->spawn(log_probe, gateway, &told);
         world.run();
-        corosync.view = QuorumView{true, 1, {1}};
+        corosync.views = {{true, 1, {1}}};
         settle();
     }
     ~ClusterGatewayShellTest() override {
@@ -166,7 +166,7 @@ class ClusterGatewayShellTest : public testing::Test {
             std::vector<int> readable;
             for (const auto& [descriptor, events] : corosync.events)
                 if (!events.empty() || !corosync.up) readable.push_back(descriptor);
-            if (corosync.view || !corosync.up) readable.push_back(corosync.quorum_descriptor);
+            if (!corosync.views.empty() || !corosync.up) readable.push_back(corosync.quorum_descriptor);
             for (const int descriptor : readable)
                 active = world.watcher.make_readable(descriptor) || active;
         }
@@ -219,13 +219,22 @@ TEST_F(ClusterGatewayShellTest, a_cluster_that_comes_back_is_joined_again) {
     EXPECT_TRUE(world.watcher.owners.empty());
     world.pass(5s);
     corosync.up = true;
-    corosync.view = QuorumView{true, 2, {1}};
+    corosync.views = {{true, 2, {1}}};
     world.pass(2s);
     settle();
     EXPECT_EQ(take(), (Words{"member", "quorum"}));
     EXPECT_EQ(corosync.joins, 2);
     ask(RequestType::mark_region, 9);
     EXPECT_EQ(take(), (Words{"message 9"}));
+}
+
+// A daemon that was stopped reads all of them at once.
+TEST_F(ClusterGatewayShellTest, quorum_that_was_lost_and_found_is_told_in_that_order) {
+    ask(RequestType::resume);
+    take();
+    corosync.views = {{false, 2, {1}}, {true, 3, {1, 2}}};
+    settle();
+    EXPECT_EQ(take(), (Words{"no quorum", "quorum"}));
 }
 
 TEST_F(ClusterGatewayShellTest, a_log_that_dies_leaves_its_group) {
