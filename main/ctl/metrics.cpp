@@ -27,7 +27,7 @@ std::string labels_text(const Labels& labels) {
     return text.empty() ? text : text + "}";
 }
 
-std::string seconds_text(double seconds) {
+std::string in_seconds(double seconds) {
     char text[48];
     std::snprintf(text, sizeof text, "%.9g", seconds);
     return text;
@@ -51,11 +51,11 @@ class Metrics {
             auto with_bound = labels;
             with_bound.emplace_back("le",
                                     bucket < LatencyHistogram::bounds_us.size()
-                                        ? seconds_text(static_cast<double>(LatencyHistogram::bounds_us[bucket]) / 1e6)
+                                        ? in_seconds(static_cast<double>(LatencyHistogram::bounds_us[bucket]) / 1e6)
                                         : "+Inf");
             sample(name + "_bucket", with_bound, below);
         }
-        sample(name + "_sum", labels, seconds_text(static_cast<double>(times.sum_ns) / 1e9));
+        sample(name + "_sum", labels, in_seconds(static_cast<double>(times.sum_ns) / 1e9));
         sample(name + "_count", labels, below);
     }
     std::string take() { return std::move(text_); }
@@ -189,7 +189,7 @@ std::string metrics_text(const StatusSnapshot& snapshot, const LocalMirrors& mir
     metrics.head("oldest_request_age_seconds", "gauge", "How long the request that waits for longest has waited.");
     for_each_log([&](const LogStatus& log) {
         metrics.sample("oldest_request_age_seconds", labels_of(log),
-                       seconds_text(static_cast<double>(oldest_request_ms(log)) / 1e3));
+                       in_seconds(static_cast<double>(oldest_request_ms(log)) / 1e3));
     });
     metrics.head("legs_failed", "gauge", "Legs that have failed on this node.");
     for_each_log([&](const LogStatus& log) {

@@ -138,10 +138,15 @@ Result<std::vector<Options>, std::string> read_kept(const std::string& path) {
         const std::vector<std::string> list{std::istream_iterator<std::string>(words), {}};
         if (list.empty()) continue;
         std::vector<const char*> arguments;
+        arguments.reserve(list.size());
         for (const std::string& word : list)
             arguments.push_back(word.c_str());
         const auto command = parse_command_line(arguments);
-        if (!command) return Failure<std::string>(path + ": \"" + line + "\": " + command.error());
+        if (!command) {
+            std::string text = path;
+            text.append(": \"").append(line).append("\": ").append(command.error());
+            return Failure<std::string>(text);
+        }
         kept.push_back(command->batch.run);
         kept.back().seed = command->batch.first_seed;
     }
