@@ -183,8 +183,8 @@ struct QuorumView {
 class QuorumConnection : public Port {
   public:
     virtual int descriptor() const = 0;
-    /// The views that wait, oldest first: a daemon that was stopped must hear that quorum was lost, also when it is back
-    /// by now. `call` is how the dispatch went.
+    /// The views that wait, oldest first: a daemon that was stopped must hear that quorum was lost, also when it is
+    /// there again. `call` is how the dispatch went.
     virtual std::vector<QuorumView> dispatch(ClusterCall& call) = 0;
 };
 

@@ -165,44 +165,6 @@ void LogState::recovered(Owner owner, RegionNumber region) {
     if (priority_set_.erase(region) > 0) std::erase(priority_, region);
 }
 
-// A kernel wrote the region while this state did not know that: what was copied then, or is being copied, may lack it.
-void LogState::written(const Member& member, std::uint64_t seq, RegionNumber region, StateChanges& changes) {
-    overtake(member.owner(), region);
-    mark(member, seq, region, changes);
-}
-
-void LogState::overtake(Owner owner, RegionNumber region) {
-    const std::optional<Owner> copier = grants_.granted_to(region);
-    if (copier && *copier != owner) overtaken_.insert(region);
-    make_stale(region);
-}
-
-// A kernel that went through a loss of its group still copies what it was given. No one else may write or copy it.
-// Somebody may have done so before this was known: then neither copy counts.
-void LogState::copying(Owner owner, RegionNumber region) {
-    if (grants_.granted_to(region) == owner) return;
-    make_stale(region);
-    overtaken_.insert(region);
-    copied_as_well_.insert({region, owner});
-}
-
-void LogState::end_copies(Owner owner, RegionNumber first, std::uint64_t count) {
-    std::erase_if(copied_as_well_, [&](const auto& copy) {
-        return copy.second == owner && copy.first >= first && copy.first - first < count;
-    });
-}
-
-/// At the end of every event: the next of those that copy a region has it.
-void LogState::grant_copied_as_well() {
-    std::erase_if(copied_as_well_, [&](const auto& copy) {
-        const auto& [region, owner] = copy;
-        if (grants_.granted_to(region)) return false;
-        grants_.grant({owner, region, 1});
-        overtaken_.insert(region);
-        return true;
-    });
-}
-
 // A leg's write failed, or a recovery did: the legs differ.
 void LogState::failed(Owner owner, RegionNumber region) {
     copied_as_well_.erase({region, owner});
@@ -245,18 +207,6 @@ void LogState::mark_everything(Owner owner, bool was_unknown) {
         changed_blocks_.insert(block);
     clean_.fill(false);
     toggled(7, 0, key_of(owner));
-}
-
-/// What it has marked may be what others copy just now: its FLUSH waits for them as if it had marked that. Only where
-/// it may have, and the copy counts: the region was in sync once. Two that copied others could wait for each other.
-void LogState::await_copies(const Member& member, std::uint64_t seq, StateChanges& changes) {
-    for (const auto& [first, run] : grants_.runs()) {
-        if (run.owner == member.owner()) continue;
-        for (RegionNumber region = first; region < run.end(); ++region) {
-            if (!reached_.test(region)) continue;
-            if (!overtaken_.contains(region)) mark(member, seq, region, changes);
-        }
-    }
 }
 
 void LogState::presuspend(Owner owner) {
