@@ -1,4 +1,4 @@
-// A status as the daemon packed it, read by whoever asked: a key that is absent or of another kind leaves what is there.
+// A status, read by whoever asked for it. A key that is absent or of another kind leaves what is there.
 #include <charconv>
 #include <nlohmann/json.hpp>
 

@@ -73,7 +73,7 @@ void LogState::take_others(const LogState& before, Owner own, bool device_knows)
         outdated_.insert(owner);
         for (const RegionNumber region : before.marks_.of(owner))
             if (!ended(region)) place_mark(owner, region);
-        if (before.marks_.has_everything(owner)) mark_everything(owner, false);
+        if (before.marks_.has_everything(owner) || !(device_knows && mark_dirty(owner))) mark_everything(owner, false);
     }
     for (const auto& [first, run] : before.grants_.runs()) {
         if (!outdated_.contains(run.owner) || ended(run.first)) continue;
@@ -82,6 +82,15 @@ void LogState::take_others(const LogState& before, Owner own, bool device_knows)
         grants_.grant(run);
     }
     find_orphans();
+}
+
+/// Marks all that is not clean. False if that is too much to be known one by one.
+bool LogState::mark_dirty(Owner owner) {
+    constexpr std::uint64_t regions_max = 4096;
+    if (region_count() - clean_.count() > regions_max) return false;
+    for (RegionNumber region = clean_.next_clear(0); region < region_count(); region = clean_.next_clear(region + 1))
+        place_mark(owner, region);
+    return true;
 }
 
 void LogState::forget_members() {

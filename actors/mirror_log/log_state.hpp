@@ -22,6 +22,9 @@
 
 namespace cmirror::mirror_log {
 
+/// Regions of one op at most, but for clears: bounds what one message can cost.
+constexpr std::uint64_t op_regions_max = 4096;
+
 /// A member of the group as the state knows it.
 struct Member {
     MemberId id;
@@ -111,8 +114,8 @@ class LogState {
     /// Kernels may live that knew an earlier state: any region may be one that fell out of sync later.
     void assume_all_reached() { reached_.fill(true); }
     /// After start() or start_from(): the marks and grants of everyone but `own` as `before` has them. Those kernels
-    /// may live on, out of sight; what they did since is not known, but that a region which the log device calls clean
-    /// (`device_knows`) is nobody's any more.
+    /// may live on, out of sight, and may have marked more since: any region, or any that the log device does not call
+    /// clean (`device_knows`). What that calls clean is nobody's any more.
     void take_others(const LogState& before, Owner own, bool device_knows);
     /// Whose join started this state; members' Valid names it.
     void begin_lineage(JoinToken founder) { lineage_ = founder; }
@@ -223,6 +226,7 @@ class LogState {
     void presuspend(Owner owner);
     void make_stale(RegionNumber region);
     void place_mark(Owner owner, RegionNumber region);
+    bool mark_dirty(Owner owner);
     void clear(Owner owner, RegionNumber region);
     void recovered(Owner owner, RegionNumber region);
     void failed(Owner owner, RegionNumber region);
@@ -230,6 +234,7 @@ class LogState {
     void written(const Member& member, std::uint64_t seq, RegionNumber region, StateChanges& changes);
     void overtake(Owner owner, RegionNumber region);
     void not_clean(RegionNumber region);
+    void nothing_is_clean();
     void lose_writer(Owner owner, StateChanges& changes);
     void end_owner(Owner owner);
     void clean_what_nobody_clears();
@@ -313,6 +318,8 @@ class LogState {
     std::uint64_t orphaned_in_sync_ = 0;
     /// An absent owner may have marked any region.
     bool all_orphaned_ = false;
+    /// find_orphans() is to be called at the end of the event.
+    bool orphans_due_ = false;
     bool ever_full_ = false;
     LegacyGroup legacy_;
     JoinToken lineage_ = 0;

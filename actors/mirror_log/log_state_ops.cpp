@@ -9,9 +9,6 @@ namespace cmirror::mirror_log {
 
 namespace {
 
-/// Regions of one mark op at most: bounds what one message can cost.
-constexpr std::uint64_t mark_regions_max = 4096;
-
 std::uint64_t key_of(Owner owner) {
     return std::hash<Owner>{}(owner);
 }
@@ -83,7 +80,8 @@ void LogState::apply_to_regions(const Member& member, std::uint64_t seq, const O
     const std::uint64_t count = std::min(op.count, region_count() - op.region);
     if (op.kind == OpKind::clear) return clear_range(owner, op.region, count);
     if (op.kind == OpKind::release) return release(owner, op.region, count);
-    if (count > mark_regions_max) return;
+    if (op.kind == OpKind::not_clean && count == region_count()) return nothing_is_clean();
+    if (count > op_regions_max) return;
     for (RegionNumber region = op.region; region < op.region + count; ++region) {
         switch (op.kind) {
             case OpKind::mark:
@@ -141,7 +139,12 @@ void LogState::clear(Owner owner, RegionNumber region) {
 void LogState::clear_range(Owner owner, RegionNumber first, std::uint64_t count) {
     std::erase_if(held_,
                   [&](const HeldMark& h) { return h.owner == owner && h.region >= first && h.region - first < count; });
-    if (count <= mark_regions_max) {
+    // Who has nothing marked has not marked everything.
+    if (first == 0 && count >= region_count()) {
+        if (marks_.has_everything(owner)) toggled(7, 0, key_of(owner));
+        marks_.remove_everything(owner);
+    }
+    if (count <= op_regions_max) {
         for (RegionNumber region = first; region < first + count; ++region)
             clear(owner, region);
         return;
@@ -172,7 +175,8 @@ void LogState::failed(Owner owner, RegionNumber region) {
         grants_.end(region);
         tried_.insert({owner, region});
     }
-    make_stale(region);
+    // Another's copy says nothing of what this kernel holds back from the other legs.
+    overtake(owner, region);
     failed_[region].insert(owner);
 }
 
@@ -225,7 +229,20 @@ void LogState::not_clean(RegionNumber region) {
         attributed = true;
     }
     if (!attributed) make_stale(region);
-    find_orphans();
+    orphans_due_ = true;
+}
+
+/// The same for all regions: the device tells nothing.
+void LogState::nothing_is_clean() {
+    bool attributed = false;
+    for (const auto& [owner, boot] : std::map<Owner, BootId>(boots_)) {
+        if (present(owner)) continue;
+        mark_everything(owner, false);
+        attributed = true;
+    }
+    for (RegionNumber region = 0; !attributed && region < region_count(); ++region)
+        if (clean_.test(region)) make_stale(region);
+    orphans_due_ = true;
 }
 
 /// The instance has drained its I/O and is gone: what it still has marked was not written to all legs.
@@ -278,6 +295,11 @@ void LogState::node_gone(NodeId node, StateChanges& changes) {
     if (std::any_of(members_.begin(), members_.end(), [node](const Member& m) { return m.id.node == node; })) return;
     for (const auto& [owner, boot] : std::map<Owner, BootId>(boots_))
         if (owner.node == node && !present(owner)) lose_writer(owner, changes);
+    // What its earlier instances reported, too.
+    for (auto i = failed_.begin(); i != failed_.end();) {
+        std::erase_if(i->second, [node](Owner owner) { return owner.node == node; });
+        i = i->second.empty() ? failed_.erase(i) : std::next(i);
+    }
 }
 
 void LogState::drop_ask(Owner owner) {

@@ -1,5 +1,6 @@
 // Handing out regions for recovery, and the marks that wait for it (design.md, "Runs" and rule 3).
 #include <algorithm>
+#include <utility>
 
 #include "actors/mirror_log/log_state.hpp"
 
@@ -9,6 +10,7 @@ namespace cmirror::mirror_log {
 void LogState::settle(StateChanges& changes) {
     settle_legacy(changes);
     grant_copied_as_well();
+    if (std::exchange(orphans_due_, false)) find_orphans();
     release_held();
     if (asks_.empty()) return;
     std::vector<Ask> asks;
@@ -105,8 +107,15 @@ std::optional<RegionNumber> LogState::find_free(Owner owner, std::vector<RegionN
     for (const RegionNumber region : priority_)
         if (usable(region)) return region;
     // Nothing is free of an owner that may have marked everything: no need to look at every region.
-    const auto& everything = marks_.everything();
-    if (std::any_of(everything.begin(), everything.end(), [owner](Owner o) { return o != owner; })) return {};
+    bool any = false;
+    for (const Owner unknown : marks_.everything()) {
+        if (unknown == owner) continue;
+        any = true;
+        // A daemon that has just come is about to say what its kernel has marked.
+        wait = wait || std::any_of(members_.begin(), members_.end(),
+                                   [unknown](const Member& m) { return m.id.node == unknown.node && m.next_seq == 0; });
+    }
+    if (any) return {};
     // A region that fell out of sync later waits while anyone else recovers; the others need not be looked at then.
     const bool later_waits = grants_.any_of_other(owner);
     if (later_waits && fell_out_count() > 0) wait = true;

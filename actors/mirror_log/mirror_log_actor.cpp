@@ -3,6 +3,8 @@
 #include <caf/all.hpp>
 #include <cerrno>
 #include <new>
+#include <string>
+#include <system_error>
 #include <variant>
 
 #include "actors/common/actor_basics.hpp"
@@ -56,8 +58,14 @@ struct Perform {
         self->send(state.config.cluster_gateway, Multicast{state.config.log.uuid, std::move(effect.message)});
     }
     void operator()(const OpenEffect& effect) const {
-        state.device = state.config.make_log_device(effect.device, self);
-        self->send(state.device, OpenDevice{});
+        try {
+            state.device = state.config.make_log_device(effect.device, self);
+            self->monitor(state.device);
+            self->send(state.device, OpenDevice{});
+        } catch (const std::system_error& error) {
+            const auto text = std::string{"cannot start a thread for its log device: "} + error.what();
+            self->send(self, DeviceOpened{Failure<DeviceError>{{EAGAIN, text}}});
+        }
     }
     void operator()(const ReadEffect& effect) const { self->send(state.device, ReadDevice{effect.region_count}); }
     void operator()(WriteEffect& effect) const {
@@ -115,6 +123,10 @@ void timer_due(Self self) {
 
 MirrorLogActor::behavior_type mirror_log_actor(Self self, MirrorLogConfig config) {
     set_common_handlers(self, *config.sink);
+    // Without its log device nobody would answer the FLUSHes: the log ends as well, and the kernel creates it again.
+    self->set_down_handler([](caf::scheduled_actor* actor, caf::down_msg& down) {
+        if (down.reason) actor->quit(std::move(down.reason));
+    });
     self->state.clock = &self->clock();
     self->state.config = std::move(config);
     self->state.core.emplace(self->state.config.log);

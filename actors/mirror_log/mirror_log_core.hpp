@@ -238,6 +238,7 @@ class MirrorLogCore {
     void refuse_flushes(int error, Effects& effects);
     void refuse_flush(const KernelRequest& request, int error, Effects& effects);
     void merge(const DeviceImage& image, Effects& effects);
+    std::vector<Op> dirty_on_device(const DeviceImage& image, std::uint64_t known) const;
     void take_confirm(MemberId sender, const Confirm& confirm, Effects& effects);
     Progress progress() const;
     bool device_ready() const { return args_.disk_log && device_size_ > 0; }
@@ -282,6 +283,8 @@ class MirrorLogCore {
     std::set<RegionNumber> my_marks_;
     /// Marked when the kernel had drained its I/O, and not cleared since: it may have cached them as not in sync.
     std::set<RegionNumber> left_marked_;
+    /// Reported as failed: the kernel writes them to one leg alone until it has recovered them.
+    std::set<RegionNumber> nosync_;
     /// Regions reported as failed, by the op that says so, until that is confirmed.
     std::map<std::uint64_t, RegionNumber> failures_;
     std::vector<WaitingFlush> flushes_;
@@ -364,6 +367,7 @@ class MirrorLogCore {
     Progress to_confirm_, sent_confirm_, durable_;
     DeviceWriter writer_;
     bool merged_ = false;
+    std::uint64_t merge_need_ = 0;
     /// Was the device merged when another member became the server in place of this one?
     bool relieved_merged_ = false;
     /// Do those that this member relieves all vouch for what is on the device? False for good once one was lost.

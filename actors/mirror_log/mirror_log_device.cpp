@@ -23,7 +23,10 @@ void MirrorLogCore::start_write(Instant now, Effects& effects) {
         device_rewrite_due_.reset();
         writer_.everything_changed(args_.region_count);
     }
-    if (!merged_ || writer_.writing() || !writer_.has_pending() || !quorate()) return lazy_write_due_.reset();
+    // What the device calls dirty is in the state first: until then the device is all that knows of it.
+    const Member* self = state_->member(self_);
+    const bool taken_in = merged_ && (merge_need_ == 0 || (self != nullptr && self->next_seq >= merge_need_));
+    if (!taken_in || writer_.writing() || !writer_.has_pending() || !quorate()) return lazy_write_due_.reset();
     const bool urgent =
         life_ == LifeState::leaving || std::any_of(to_confirm_.begin(), to_confirm_.end(), [this](const auto& wanted) {
             return value_of(durable_, wanted.first) < wanted.second;
@@ -153,17 +156,36 @@ void MirrorLogCore::merge(const DeviceImage& image, Effects& effects) {
     writer_.everything_changed(args_.region_count);
     const std::uint64_t known = image.is_log ? std::min(image.region_count, args_.region_count) : 0;
     std::uint64_t differing = 0;
-    for (std::uint64_t word = 0; word * 32 < args_.region_count; ++word) {
-        const std::uint32_t on_device = word < image.words.size() && word * 32 < known ? image.words[word] : 0;
-        std::uint32_t dirty = handed_whole_.value_or(false) ? 0 : state_->clean().word32(word) & ~on_device;
-        for (; dirty != 0; dirty &= dirty - 1) {
-            const auto bit = static_cast<unsigned>(std::countr_zero(dirty));
-            need_ = outbox_.add({OpKind::not_clean, word * 32 + bit, 1}) + 1;
-            ++differing;
+    if (handed_whole_.value_or(false)) {
+        // Nothing more to be known.
+    } else if (known == 0) {
+        differing = state_->clean().count();
+        need_ = outbox_.add({OpKind::not_clean, 0, args_.region_count}) + 1;
+    } else {
+        for (const Op& op : dirty_on_device(image, known)) {
+            need_ = outbox_.add(op) + 1;
+            differing += op.count;
         }
     }
+    merge_need_ = differing > 0 ? need_ : 0;
     say(LogLevel::notice, "took the log device over; " + std::to_string(differing) + " regions are dirty there alone",
         effects);
+}
+
+/// Runs of regions that are clean in memory and not among the first `known` ones of the device.
+std::vector<Op> MirrorLogCore::dirty_on_device(const DeviceImage& image, std::uint64_t known) const {
+    std::vector<Op> ops;
+    for (std::uint64_t word = 0; word * 32 < args_.region_count; ++word) {
+        const std::uint32_t on_device = word < image.words.size() && word * 32 < known ? image.words[word] : 0;
+        for (std::uint32_t dirty = state_->clean().word32(word) & ~on_device; dirty != 0; dirty &= dirty - 1) {
+            const RegionNumber region = word * 32 + static_cast<unsigned>(std::countr_zero(dirty));
+            if (!ops.empty() && ops.back().region + ops.back().count == region && ops.back().count < op_regions_max)
+                ++ops.back().count;
+            else
+                ops.push_back({OpKind::not_clean, region, 1});
+        }
+    }
+    return ops;
 }
 
 }  // namespace cmirror::mirror_log

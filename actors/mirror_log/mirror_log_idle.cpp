@@ -19,6 +19,7 @@ void MirrorLogCore::answer_idle(const KernelRequest& request, Effects& effects) 
         case RequestType::clear_region:
             // The end of a write that came late: the kernel has cached nothing.
             for (const RegionNumber region : std::get<RegionList>(request.payload)) {
+                nosync_.erase(region);
                 if (my_marks_.erase(region) + left_marked_.erase(region) > 0) keeper_.cleared(region);
             }
             return reply(request, {}, effects);

@@ -90,6 +90,7 @@ void MirrorLogCore::reset_membership() {
     awaiting_view_ = false;
     awaiting_device_ = false;
     merged_ = false;
+    merge_need_ = 0;
     takes_over_ = false;
     handed_over_ = 0;
     device_rewrite_due_.reset();

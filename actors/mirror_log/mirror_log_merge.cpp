@@ -98,6 +98,8 @@ void MirrorLogCore::decide_merge(Effects& effects) {
         return regain_quorum(effects);
     }
     say(LogLevel::notice, "the other side's state is taken over; marks of this node are added to it", effects);
+    // Should they go before they have given it.
+    keep_others();
     rejoin(effects);
 }
 

@@ -35,15 +35,16 @@ void MirrorLogCore::became_valid(bool known, Instant now, Effects& effects) {
 /// this kernel wrote.
 void MirrorLogCore::say_again(bool known, Instant now, Effects& effects) {
     // Regions that the kernel has cached as not in sync (spec/kernel.md): it said so, or their marks outlasted its
-    // suspend, whoever recovered them meanwhile.
-    std::set<RegionNumber> failed = std::exchange(left_marked_, {});
-    for (const auto& [seq, region] : std::exchange(failures_, {}))
-        failed.insert(region);
-    for (const RegionNumber region : failed) {
+    // suspend, whoever recovered them meanwhile. A state that started anew knows nothing of it.
+    nosync_.merge(std::exchange(left_marked_, {}));
+    failures_.clear();
+    for (const RegionNumber region : nosync_) {
         failures_[outbox_.next_seq()] = region;
         need_ = outbox_.add({OpKind::failed, region, 1}) + 1;
     }
     if (!marks_unknown_) {
+        // The state was started by others that did not know what this kernel had marked since.
+        if (state_->marks().has_everything(owner())) outbox_.add({OpKind::clear, 0, args_.region_count});
         const std::set<RegionNumber> theirs = state_->marks().of(owner());
         for (const RegionNumber region : theirs)
             if (!my_marks_.contains(region)) outbox_.add({OpKind::clear, region, 1});

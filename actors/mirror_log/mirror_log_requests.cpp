@@ -135,6 +135,7 @@ bool MirrorLogCore::may_be_warm(RegionNumber region) const {
 }
 
 void MirrorLogCore::clear(RegionNumber region, Instant now) {
+    nosync_.erase(region);
     note_for_legacy(RequestType::clear_region, region);
     keeper_.cleared(region);
     if (!my_marks_.contains(region)) {
@@ -192,10 +193,12 @@ void MirrorLogCore::serve_set_sync(const KernelRequest& request, Instant now, Ef
     if (current && recovery_.left(state_->grants(), owner()) > 0) grant_idle_since_ = now;
     if (in_sync) {
         recovered_here_ += current ? 1U : 0U;
+        nosync_.erase(region);
         outbox_.add({OpKind::recovered, region, 1});
         if (current && recovery_.left(state_->grants(), owner()) == 0) outbox_.send(effects, now);
         return reply(request, {}, effects);
     }
+    nosync_.insert(region);
     failures_[outbox_.next_seq()] = region;
     need_ = outbox_.add({OpKind::failed, region, 1}) + 1;
     note_for_legacy(RequestType::set_region_sync, region);

@@ -106,7 +106,8 @@ std::optional<std::vector<std::byte>> FolderStateStore::read(Luid luid) {
     const UniqueFd file{::openat(folder_.get(), name_of(luid).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
     struct stat status {};
     if (!file.is_open() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
-        status.st_uid != ::geteuid() || static_cast<std::uint64_t>(status.st_size) > file_size_max)
+        status.st_uid != ::geteuid() || (status.st_mode & (S_IRWXG | S_IRWXO)) != 0 ||
+        static_cast<std::uint64_t>(status.st_size) > file_size_max)
         return std::nullopt;
     std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
     std::size_t done = 0;

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "main/ctl/whole_file.hpp"
 #include "messages/identity.hpp"
 
 namespace cmirror::ctl {
@@ -193,13 +194,7 @@ Result<Cmirrortab, std::string> load_tab(const std::string& path) {
 }
 
 Result<void, std::string> save_tab(const std::string& path, const Cmirrortab& tab) {
-    const auto draft = path + ".new";
-    std::ofstream out(draft, std::ios::trunc);
-    out << tab.text() << std::flush;
-    std::error_code error;
-    if (out) std::filesystem::rename(draft, path, error);
-    if (!out || error) return Text(path + ": cannot be written");
-    return {};
+    return replace_file(path, tab.text(), 0644);
 }
 
 MirrorTable table_of(const TabEntry& entry, const std::string& log_device) {

@@ -15,6 +15,7 @@
 #include "adapters/control_socket/unix_control_socket.hpp"
 #include "main/ctl/check_screen.hpp"
 #include "main/ctl/metrics.hpp"
+#include "main/ctl/whole_file.hpp"
 #include "messages/wire_control.hpp"
 #include "messages/wire_status.hpp"
 
@@ -45,22 +46,6 @@ std::set<std::string> active_names(DeviceMapper& devices) {
     for (const auto& mirror : *mirrors)
         names.insert(mirror.name);
     return names;
-}
-
-/// The collector must never read half a file, and is another user.
-bool write_whole(const std::string& path, const std::string& text) {
-    namespace fs = std::filesystem;
-    const auto draft = path + ".new";
-    std::ofstream out(draft, std::ios::trunc);
-    out << text << std::flush;
-    std::error_code error;
-    constexpr auto readable =
-        fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read | fs::perms::others_read;
-    if (out) fs::permissions(draft, readable, error);
-    if (out && !error) fs::rename(draft, path, error);
-    if (out && !error) return true;
-    fs::remove(draft, error);
-    return false;
 }
 
 /// Empty: it may be gone.
@@ -174,8 +159,10 @@ int show_metrics(const Context& context, const std::string& textfile) {
         std::fputs(text.c_str(), stdout);
         return code;
     }
-    if (write_whole(textfile, text)) return code;
-    complain(textfile + ": cannot be written");
+    // The collector is another user.
+    const auto written = replace_file(textfile, text, 0644);
+    if (written) return code;
+    complain(written.error());
     return failed;
 }
 

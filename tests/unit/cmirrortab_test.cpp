@@ -96,5 +96,25 @@ TEST(Cmirrortab, file_comes_and_goes_as_a_whole) {
     EXPECT_FALSE(save_tab("/nonexistent/folder/tab", tab));
 }
 
+TEST(CmirrortabTest, link_in_the_place_of_what_is_written_is_not_followed) {
+    const auto path = std::filesystem::path(testing::TempDir()) / "cmirrortab_link_test";
+    const auto victim = path.string() + ".victim";
+    std::ofstream(victim) << "mine\n";
+    for (const char* end : {".new", ""}) {
+        std::filesystem::remove(path.string() + end);
+        std::filesystem::create_symlink(victim, path.string() + end);
+    }
+    Cmirrortab tab;
+    tab.put(example);
+    ASSERT_TRUE(save_tab(path, tab));
+    EXPECT_FALSE(std::filesystem::is_symlink(path));
+    std::string text;
+    std::getline(std::ifstream(victim), text);
+    EXPECT_EQ(text, "mine");
+    EXPECT_EQ(load_tab(path).value().entries(), std::vector<TabEntry>{example});
+    std::filesystem::remove(path);
+    std::filesystem::remove(victim);
+}
+
 }  // namespace
 }  // namespace cmirror::ctl

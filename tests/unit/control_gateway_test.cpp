@@ -9,6 +9,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <thread>
 
@@ -231,6 +232,15 @@ TEST_F(ControlSocketTest, stale_socket_is_replaced_and_another_file_is_not) {
     std::filesystem::remove(path);
     std::filesystem::create_directory(path);
     EXPECT_FALSE(UnixControlSocket::open(path));
+}
+
+TEST_F(ControlSocketTest, link_in_its_place_is_refused_and_what_it_leads_to_stays) {
+    const auto victim = path + ".victim";
+    std::ofstream(victim) << "mine";
+    std::filesystem::create_symlink(victim, path);
+    EXPECT_FALSE(UnixControlSocket::open(path));
+    EXPECT_EQ(std::filesystem::file_size(victim), 4U);
+    std::filesystem::remove(victim);
 }
 
 }  // namespace

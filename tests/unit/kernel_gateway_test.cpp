@@ -147,9 +147,10 @@ TEST_F(KernelGatewayCoreTest, what_is_not_answered_yet_is_told_with_its_age) {
 TEST_F(KernelGatewayCoreTest, replies_that_cannot_be_sent_are_counted) {
     core.on_sent(0, now, lines);
     core.on_sent(EAGAIN, now, lines);
+    core.on_sent(ENOBUFS, now, lines);
     core.on_sent(EPERM, now, lines);
     EXPECT_EQ(counter("replies"), "1");
-    EXPECT_EQ(counter("send_busy"), "1");
+    EXPECT_EQ(counter("send_busy"), "2");
     EXPECT_EQ(counter("send_errors"), "1");
 }
 

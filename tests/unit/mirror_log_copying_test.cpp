@@ -122,6 +122,28 @@ TEST_F(LostMarks, do_not_wait_for_a_copy_that_does_not_count) {
     EXPECT_EQ(applied_through(2), 2U);
 }
 
+struct FailedLegs : LostMarks {};
+
+// What its kernel holds back from the other legs is not in the copy.
+TEST_F(FailedLegs, reported_while_another_node_copies_outlive_that_copy) {
+    apply(1, 0, {{OpKind::failed, 50, 1}, {OpKind::resumed, 0, 1}, {OpKind::want_work, 0, 1}});
+    ASSERT_TRUE(state.grants().granted_to(50));
+    apply(2, 0, {{OpKind::failed, 50, 1}});
+    apply(1, 3, {{OpKind::recovered, 50, 1}});
+    EXPECT_FALSE(state.sync().test(50));
+    apply(1, 4, {{OpKind::want_work, 0, 1}});
+    EXPECT_FALSE(state.grants().granted_to(50));
+}
+
+TEST_F(FailedLegs, of_a_node_that_is_gone_are_recovered_by_others) {
+    apply(2, 0, {{OpKind::failed, 50, 1}, {OpKind::postsuspend, 0, 1}});
+    state.left({2, 7}, ChangeReason::leave, changes);
+    apply(1, 0, {{OpKind::want_work, 0, 1}});
+    EXPECT_FALSE(state.grants().granted_to(50));
+    apply(1, 1, {{OpKind::node_gone, 2, 1}, {OpKind::want_work, 0, 1}});
+    EXPECT_TRUE(state.grants().granted_to(50));
+}
+
 TEST_F(Group, state_that_was_lost_learns_of_a_copy_that_goes_on) {
     start({1, 2});
     const auto work = pair(1, R::get_resync_work);

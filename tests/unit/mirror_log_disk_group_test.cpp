@@ -1,6 +1,7 @@
 // Several nodes with one log device: who writes it, and what a FLUSH waits for.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "tests/unit/group_fixture.hpp"
@@ -75,6 +76,41 @@ TEST_F(DiskGroup, take_over_merges_the_device_on_all_members) {
     EXPECT_EQ(state(2).sync_count(), 69U);
     cluster->advance(2s);
     EXPECT_FALSE(cluster->device.clean(32));
+    expect_equal({2, 3});
+}
+
+// Until then the device is all that knows of it.
+TEST_F(DiskGroup, take_over_writes_nothing_before_all_have_heard_what_the_device_said) {
+    start({1, 2, 3});
+    recover_all(1);
+    cluster->advance(2s);
+    cluster->device.bytes[1024 + 4] &= std::byte{0xFE};
+    cluster->drop_next[2] = 1000;
+    cluster->crash(1);
+    cluster->advance(5s);
+    EXPECT_FALSE(cluster->device.clean(32));
+    cluster->drop_next.clear();
+    cluster->advance(20s);
+    EXPECT_FALSE(state(3).clean().test(32));
+    EXPECT_FALSE(cluster->device.clean(32));
+}
+
+TEST_F(DiskGroup, take_over_of_a_device_that_cannot_be_read_is_said_in_one_op) {
+    start({1, 2, 3});
+    recover_all(1);
+    cluster->advance(2s);
+    cluster->device.read_error = EIO;
+    cluster->spoken.clear();
+    cluster->crash(1);
+    cluster->settle();
+    std::size_t said = 0;
+    for (const auto& [from, message] : cluster->spoken)
+        if (const auto* ops = std::get_if<Ops>(&message))
+            said += static_cast<std::size_t>(std::count_if(ops->ops.begin(), ops->ops.end(),
+                                                           [](const Op& op) { return op.kind == OpKind::not_clean; }));
+    EXPECT_EQ(said, 1U);
+    EXPECT_TRUE(state(3).marks().has_everything(owner(1)));
+    EXPECT_EQ(integer(3, R::get_sync_count), 0U);
     expect_equal({2, 3});
 }
 

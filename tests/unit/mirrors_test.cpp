@@ -341,9 +341,9 @@ TEST_F(MirrorsTest, users_of_a_mirror_do_not_wait_for_a_tab_that_cannot_be_writt
     std::filesystem::create_directory(path + ".new");
     const auto text = refusal(mirrors.replace_leg({"data", "/dev/sda", "/dev/sdd"}));
     std::filesystem::remove(path + ".new");
-    EXPECT_NE(
-        text.find("cannot be written: the leg is replaced, but put this line there, on all nodes: data /dev/sdb,"),
-        std::string::npos)
+    EXPECT_NE(text.find("cannot be written (Is a directory): the leg is replaced, but put this line there, on all "
+                        "nodes: data /dev/sdb,"),
+              std::string::npos)
         << text;
     EXPECT_EQ(devices.calls.back(), "resume data");
 }

@@ -130,6 +130,17 @@ TEST_F(StateFolder, files_are_for_their_owner_alone) {
     EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
+TEST_F(StateFolder, file_that_others_can_read_or_that_is_anothers_is_not_believed) {
+    auto store = open();
+    ASSERT_TRUE(store->begin(7, 4, {}));
+    const auto file = path / "0000000000000007.state";
+    fs::permissions(file, fs::perms::group_read, fs::perm_options::add);
+    EXPECT_FALSE(store->read(7));
+    fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
+    EXPECT_TRUE(store->read(7));
+    if (::chown(file.c_str(), 65534, 65534) == 0) EXPECT_FALSE(store->read(7));
+}
+
 TEST_F(StateFolder, removed_file_is_not_found) {
     auto store = open();
     const auto file = store->begin(7, 100, {});
