@@ -103,6 +103,29 @@ TEST_F(Anew, nosync_does_not_speak_of_what_others_may_have_written_since) {
     EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 0U);
 }
 
+// It lost the comparison of states, and the winners before they gave it theirs: what they wrote last it never heard of.
+TEST_F(Anew, side_that_gave_way_and_lost_the_others_starts_anew_and_leaves_their_regions_alone) {
+    cluster->partition({3});
+    cluster->advance(2s);
+    // Step by step: heal() would let it have the state.
+    node(3).side = 0;
+    const MemberId one = node(1).member(), two = node(2).member(), three = node(3).member();
+    const MemberChange back{three, ChangeReason::node_up};
+    for (const NodeId id : {1U, 2U})
+        node(id).inbox.emplace_back(Membership{node(id).member(), {one, two, three}, {}, {back}});
+    const std::vector<MemberChange> others{{one, ChangeReason::node_up}, {two, ChangeReason::node_up}};
+    node(3).inbox.emplace_back(Membership{three, {one, two, three}, {}, others});
+    while (node(3).core->valid() && (cluster->step(1) || cluster->step(2) || cluster->step(3))) {
+    }
+    ASSERT_FALSE(node(3).core->valid());
+    cluster->lose({1, 2}, ChangeReason::node_down);
+    cluster->set_quorum(3, true);
+    cluster->advance(20s);
+    ASSERT_TRUE(node(3).core->valid());
+    EXPECT_TRUE(state(3).marks().has_everything(owner(1)));
+    EXPECT_EQ(pair(3, R::get_resync_work).flag, 0U);
+}
+
 // A kernel keeps what it had marked when it was suspended as regions that only it can recover.
 TEST_F(Anew, region_whose_mark_outlasted_a_suspend_is_not_recovered_by_others) {
     call(2, R::flush, list({7}));
