@@ -76,8 +76,9 @@ void ClusterGatewayCore::on_log_gone(LogId log, TimePoint, Effects& effects) {
     std::vector<JoinId> of_log;
     for (const auto& [id, join] : joins_)
         if (join.log == log && !join.leave_wanted) of_log.push_back(id);
+    // Not by leaving: its kernel lives on, so the others must see a daemon go.
     for (const auto id : of_log)
-        request_leave(id, effects);
+        end(id, effects);
 }
 
 void ClusterGatewayCore::request_leave(JoinId id, Effects& effects) {

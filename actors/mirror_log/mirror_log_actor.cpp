@@ -64,7 +64,7 @@ struct Perform {
             self->send(state.device, OpenDevice{});
         } catch (const std::system_error& error) {
             const auto text = std::string{"cannot start a thread for its log device: "} + error.what();
-            self->send(self, DeviceOpened{Failure<DeviceError>{{EAGAIN, text}}});
+            self->send(self, DeviceOpened{Failure<DeviceError>{{ENOMEM, text}}});
         }
     }
     void operator()(const ReadEffect& effect) const { self->send(state.device, ReadDevice{effect.region_count}); }

@@ -289,7 +289,7 @@ class PipeTest(unittest.TestCase):
         path.unlink()
         path.mkdir()
         done = self.run_ctl("metrics", "--textfile", str(path))
-        self.assertEqual((done.returncode, done.stderr), (1, f"cmirrorctl: {path}: cannot be written\n"))
+        self.assertEqual((done.returncode, done.stderr), (1, f"cmirrorctl: {path}: cannot be written (Is a directory)\n"))
         self.assertEqual(sorted(entry.name for entry in path.parent.iterdir()), ["cmirror.prom", "control.sock"])
 
     def test_node_gone_is_told(self) -> None:

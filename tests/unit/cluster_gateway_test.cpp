@@ -113,11 +113,12 @@ TEST_F(ClusterGatewayCoreTest, a_log_that_leaves_hears_nothing_but_the_end) {
     EXPECT_EQ(take(), Words{});
 }
 
-TEST_F(ClusterGatewayCoreTest, a_log_that_is_gone_leaves) {
+// Its kernel lives on: the others must not take it for one that has drained its writes.
+TEST_F(ClusterGatewayCoreTest, a_log_that_is_gone_does_not_leave_but_ends) {
     connect();
     enter(7, 1);
     core.on_log_gone(7, now, effects);
-    EXPECT_EQ(take(), (Words{"leave 1"}));
+    EXPECT_EQ(take(), (Words{"close 1", "tell 7 out", "release 7"}));
 }
 
 TEST_F(ClusterGatewayCoreTest, a_lost_cluster_is_told_and_joined_again) {
