@@ -176,11 +176,10 @@ void MirrorLogCore::load_state(Instant now, Effects& effects) {
     if (applying_) effects.emplace_back(SendEffect{Valid{token_, state_->lineage()}});
 }
 
-/// The last member that counted is gone before we did: what they had marked is known.
+/// The last member that counted is gone before we did.
 void MirrorLogCore::lose_state(Instant, Effects&) {
     applying_ = false;
-    state_kept_ = StateKept::others;
-    had_quorum_ = true;
+    state_.reset();
     receiver_.reset();
     backlog_.clear();
 }
