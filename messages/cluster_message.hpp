@@ -44,7 +44,8 @@ enum class OpKind : std::uint8_t {
     prioritise = 7,       ///< the regions are waited for: recover them first
     presuspend = 8,       ///< the instance recovers no more: its grants return
     postsuspend = 9,      ///< the instance leaves: marks it still holds become out of sync
-    marked_unknown = 10,  ///< may have marked any region; `region` 1: before this state knew it
+    marked_unknown = 10,  ///< may have marked any region; `region` 1: before this state knew it;
+                          ///< `count` marks_said: all was said, none is unknown any more
     not_clean = 11,       ///< the log device says otherwise: a take-over's merge
     node_gone = 12,       ///< proof that the node `region` is gone: its marks become "writer died"
     resumed = 13,         ///< the instance was really resumed: its failed recoveries may be tried again
@@ -56,6 +57,9 @@ enum class OpKind : std::uint8_t {
     device_free = 19,  ///< relieved as the server `region` times: the sender's writes to the log device have ended;
                        ///< `count` device_behind_state: the state knows all that it says
 };
+
+/// The `count` of marked_unknown behind the last mark that was unknown.
+constexpr std::uint64_t marks_said = 2;
 
 inline constexpr std::uint64_t device_behind_state = 2;
 

@@ -235,6 +235,7 @@ class LogState {
     void overtake(Owner owner, RegionNumber region);
     void not_clean(RegionNumber region);
     void nothing_is_clean();
+    void everything_said(Owner owner);
     void lose_writer(Owner owner, StateChanges& changes);
     void end_owner(Owner owner);
     void clean_what_nobody_clears();

@@ -63,6 +63,7 @@ void LogState::apply_one(const Member& member, std::uint64_t seq, const Op& op, 
             std::erase_if(tried_, [owner](const auto& t) { return t.first == owner; });
             return;
         case OpKind::marked_unknown:
+            if (op.count == marks_said) return everything_said(owner);
             mark_everything(owner, op.region != 0);
             await_copies(member, seq, changes);
             return;
@@ -139,11 +140,6 @@ void LogState::clear(Owner owner, RegionNumber region) {
 void LogState::clear_range(Owner owner, RegionNumber first, std::uint64_t count) {
     std::erase_if(held_,
                   [&](const HeldMark& h) { return h.owner == owner && h.region >= first && h.region - first < count; });
-    // Who has nothing marked has not marked everything.
-    if (first == 0 && count >= region_count()) {
-        if (marks_.has_everything(owner)) toggled(7, 0, key_of(owner));
-        marks_.remove_everything(owner);
-    }
     if (count <= op_regions_max) {
         for (RegionNumber region = first; region < first + count; ++region)
             clear(owner, region);
@@ -243,6 +239,13 @@ void LogState::nothing_is_clean() {
     for (RegionNumber region = 0; !attributed && region < region_count(); ++region)
         if (clean_.test(region)) make_stale(region);
     orphans_due_ = true;
+}
+
+void LogState::everything_said(Owner owner) {
+    if (!marks_.has_everything(owner)) return;
+    marks_.remove_everything(owner);
+    toggled(7, 0, key_of(owner));
+    clean_what_nobody_clears();
 }
 
 /// The instance has drained its I/O and is gone: what it still has marked was not written to all legs.

@@ -176,10 +176,11 @@ void MirrorLogCore::load_state(Instant now, Effects& effects) {
     if (applying_) effects.emplace_back(SendEffect{Valid{token_, state_->lineage()}});
 }
 
-/// The last member that counted is gone before we did.
+/// The last member that counted is gone before we did: what they had marked is known.
 void MirrorLogCore::lose_state(Instant, Effects&) {
     applying_ = false;
-    state_.reset();
+    state_kept_ = StateKept::others;
+    had_quorum_ = true;
     receiver_.reset();
     backlog_.clear();
 }

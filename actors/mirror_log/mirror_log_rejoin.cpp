@@ -39,12 +39,11 @@ void MirrorLogCore::say_again(bool known, Instant now, Effects& effects) {
     nosync_.merge(std::exchange(left_marked_, {}));
     failures_.clear();
     for (const RegionNumber region : nosync_) {
+        if (recovery_.current() == region || state_->grants().granted_to(region) == owner()) continue;
         failures_[outbox_.next_seq()] = region;
         need_ = outbox_.add({OpKind::failed, region, 1}) + 1;
     }
     if (!marks_unknown_) {
-        // The state was started by others that did not know what this kernel had marked since.
-        if (state_->marks().has_everything(owner())) outbox_.add({OpKind::clear, 0, args_.region_count});
         const std::set<RegionNumber> theirs = state_->marks().of(owner());
         for (const RegionNumber region : theirs)
             if (!my_marks_.contains(region)) outbox_.add({OpKind::clear, region, 1});
@@ -54,6 +53,9 @@ void MirrorLogCore::say_again(bool known, Instant now, Effects& effects) {
     warm_.forget_needs();
     for (const RegionNumber region : my_marks_)
         need_ = outbox_.add({known ? OpKind::mark : OpKind::written, region, 1}) + 1;
+    // The state was started by others that did not know what this kernel had marked since.
+    if (!marks_unknown_ && state_->marks().has_everything(owner()))
+        outbox_.add({OpKind::marked_unknown, 0, marks_said});
     // Whatever the state says: the copy is under way.
     if (const auto copying = recovery_.current())
         if (state_->grants().granted_to(*copying) != owner()) outbox_.add({OpKind::copying, *copying, 1});

@@ -122,6 +122,14 @@ TEST_F(LostMarks, do_not_wait_for_a_copy_that_does_not_count) {
     EXPECT_EQ(applied_through(2), 2U);
 }
 
+TEST_F(LostMarks, are_known_again_when_all_was_said) {
+    apply(2, 0, {{OpKind::marked_unknown, 0, 1}});
+    EXPECT_FALSE(state.clean().test(6));
+    apply(2, 1, {{OpKind::mark, 5, 1}, {OpKind::marked_unknown, 0, marks_said}});
+    EXPECT_TRUE(state.clean().test(6));
+    EXPECT_FALSE(state.clean().test(5));
+}
+
 struct FailedLegs : LostMarks {};
 
 // What its kernel holds back from the other legs is not in the copy.
@@ -142,6 +150,21 @@ TEST_F(FailedLegs, of_a_node_that_is_gone_are_recovered_by_others) {
     EXPECT_FALSE(state.grants().granted_to(50));
     apply(1, 1, {{OpKind::node_gone, 2, 1}, {OpKind::want_work, 0, 1}});
     EXPECT_TRUE(state.grants().granted_to(50));
+}
+
+// The report of a failed leg is said again after a rejoin, but not of what its kernel copies just now.
+TEST_F(Group, region_that_is_recovered_after_a_failed_leg_stays_granted_over_a_rejoin) {
+    start({1, 2});
+    recover_all(1);
+    call(1, R::set_region_sync, RegionSync{5, false});
+    ASSERT_EQ(pair(1, R::get_resync_work).region, 5U);
+    cluster->lose_cluster(1);
+    cluster->regain_cluster(1);
+    cluster->advance(std::chrono::seconds{2});
+    call(1, R::set_region_sync, RegionSync{5, true});
+    cluster->advance(std::chrono::seconds{1});
+    EXPECT_TRUE(state(2).sync().test(5));
+    expect_equal({1, 2});
 }
 
 TEST_F(Group, state_that_was_lost_learns_of_a_copy_that_goes_on) {
