@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "actors/mirror_log/failed_regions.hpp"
 #include "messages/invariant.hpp"
 #include "messages/wire_disk.hpp"
 #include "messages/wire_state_file.hpp"
@@ -136,10 +137,7 @@ void LogState::hello(MemberId id, const Hello& hello, StateChanges& changes) {
             end_owner(owner);
         }
     }
-    for (auto i = failed_.begin(); i != failed_.end();) {
-        std::erase_if(i->second, [&](Owner o) { return o.node == id.node && o.luid != hello.luid; });
-        i = i->second.empty() ? failed_.erase(i) : std::next(i);
-    }
+    forget_reports(failed_, [&](Owner o) { return o.node == id.node && o.luid != hello.luid; });
     settle(changes);
 }
 

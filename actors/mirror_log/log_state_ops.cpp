@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "actors/mirror_log/failed_regions.hpp"
 #include "actors/mirror_log/log_state.hpp"
 #include "messages/wire_disk.hpp"
 
@@ -231,7 +232,7 @@ void LogState::not_clean(RegionNumber region) {
 /// The same for all regions: the device tells nothing.
 void LogState::nothing_is_clean() {
     bool attributed = false;
-    for (const auto& [owner, boot] : std::map<Owner, BootId>(boots_)) {
+    for (const auto& [owner, boot] : boots_) {
         if (present(owner)) continue;
         mark_everything(owner, false);
         attributed = true;
@@ -287,10 +288,7 @@ void LogState::clean_what_nobody_clears() {
 void LogState::lose_writer(Owner owner, StateChanges& changes) {
     if (marks_.has_everything(owner) || !marks_.of(owner).empty()) changes.writers_lost.push_back(owner);
     end_owner(owner);
-    for (auto i = failed_.begin(); i != failed_.end();) {
-        i->second.erase(owner);
-        i = i->second.empty() ? failed_.erase(i) : std::next(i);
-    }
+    forget_reports(failed_, [owner](Owner o) { return o == owner; });
 }
 
 /// Refused for a node that has a member: whoever said so had not heard yet that it is back.
@@ -299,10 +297,7 @@ void LogState::node_gone(NodeId node, StateChanges& changes) {
     for (const auto& [owner, boot] : std::map<Owner, BootId>(boots_))
         if (owner.node == node && !present(owner)) lose_writer(owner, changes);
     // What its earlier instances reported, too.
-    for (auto i = failed_.begin(); i != failed_.end();) {
-        std::erase_if(i->second, [node](Owner owner) { return owner.node == node; });
-        i = i->second.empty() ? failed_.erase(i) : std::next(i);
-    }
+    forget_reports(failed_, [node](Owner owner) { return owner.node == node; });
 }
 
 void LogState::drop_ask(Owner owner) {

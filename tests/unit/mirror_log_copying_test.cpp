@@ -26,24 +26,26 @@ TEST_F(Group, daemon_that_is_killed_while_its_kernel_copies_keeps_the_region) {
     expect_equal({1, 2});
 }
 
-TEST_F(Group, region_that_an_earlier_daemon_gave_out_is_not_given_out_again_when_it_is_done) {
-    start({1, 2});
-    const auto work = pair(1, R::get_resync_work);
-    cluster->lose_state_files = true;
-    cluster->kill(1);
-    cluster->restart(1, false);
+/// Node 1's kernel was given a region, and its daemon died with its state file.
+struct LostFile : Group {
+    FlagAndRegion work;
+    LostFile() {
+        start({1, 2});
+        work = pair(1, R::get_resync_work);
+        cluster->lose_state_files = true;
+        cluster->kill(1);
+        cluster->restart(1, false);
+    }
+};
+
+TEST_F(LostFile, region_that_an_earlier_daemon_gave_out_is_not_given_out_again_when_it_is_done) {
     call(1, R::set_region_sync, RegionSync{work.region, true});
     const auto next = pair(1, R::get_resync_work);
     EXPECT_TRUE(next.flag == 0 || next.region != work.region);
 }
 
 // The kernel may not have started its copy yet: it waits for its own writes to the region, or for a suspend.
-TEST_F(Group, daemon_that_lost_its_state_file_gives_nothing_back_before_its_kernel_asks_for_work) {
-    start({1, 2});
-    const auto work = pair(1, R::get_resync_work);
-    cluster->lose_state_files = true;
-    cluster->kill(1);
-    cluster->restart(1, false);
+TEST_F(LostFile, nothing_is_given_back_before_the_kernel_asks_for_work) {
     const auto flush = cluster->ask(2, R::flush, list({work.region}));
     cluster->advance(std::chrono::seconds{10});
     EXPECT_EQ(state(2).grants().granted_to(work.region), owner(1));
