@@ -14,6 +14,7 @@
 #include "messages/disk_request.hpp"
 #include "messages/fd_watcher.hpp"
 #include "messages/identity.hpp"
+#include "messages/kept_state.hpp"
 #include "messages/kernel_request.hpp"
 #include "messages/log_status.hpp"
 #include "messages/ports.hpp"
@@ -54,6 +55,8 @@ struct BasicJoinGroup {
 struct LeaveGroup {
     Uuid group;
     Luid luid = 0;
+    /// Kept for the next instance that joins, if there is any.
+    LeftBehind left_behind;
 };
 /// Send to all members, ourselves included, in order with all other Multicasts of this log.
 struct Multicast {
@@ -145,7 +148,7 @@ using MirrorLogActor = caf::typed_actor<
     // corosync is gone.
     caf::reacts_to<ClusterLost>,
     // The kernel uses another instance.
-    caf::reacts_to<Superseded>,
+    caf::reacts_to<LeftBehind>, caf::reacts_to<Superseded>,
     // The log device answers.
     caf::reacts_to<DeviceOpened>, caf::reacts_to<DeviceRead>, caf::reacts_to<DeviceWritten>,
     // The kernel forgot this instance.
@@ -236,6 +239,7 @@ CMIRROR_LOCAL_MESSAGE(Delivered)
 CMIRROR_LOCAL_MESSAGE(Membership)
 CMIRROR_LOCAL_MESSAGE(QuorumChanged)
 CMIRROR_LOCAL_MESSAGE(ClusterLost)
+CMIRROR_LOCAL_MESSAGE(LeftBehind)
 CMIRROR_LOCAL_MESSAGE(Superseded)
 CMIRROR_LOCAL_MESSAGE(JoinGroup)
 CMIRROR_LOCAL_MESSAGE(LeaveGroup)

@@ -65,4 +65,12 @@ struct StatePatch {
     std::vector<std::byte> bytes;
 };
 
+/// What the instance of a uuid that was a member before left behind for the next one on this node.
+struct LeftBehind {
+    /// As its log saved it; empty: nothing.
+    std::vector<std::byte> state;
+    /// Nobody else had the state. Otherwise it counts for a moment only: for those who are found to be gone just then.
+    bool last = true;
+};
+
 }  // namespace cmirror

@@ -48,6 +48,7 @@ struct SendNews {
     void operator()(QuorumView& view) const {
         self->send(log, QuorumChanged{view.quorate, view.ring, std::move(view.nodes)});
     }
+    void operator()(LeftBehind& left_behind) const { self->send(log, std::move(left_behind)); }
     void operator()(Core::Lost&) const { self->send(log, ClusterLost{}); }
     void operator()(Core::GiveWay&) const { self->send(log, Superseded{}); }
 };
@@ -209,7 +210,9 @@ ClusterGatewayActor::behavior_type cluster_gateway(Self self, ClusterGatewayConf
             carry_out(self);
         },
         [self](const LeaveGroup& leave) {
-            self->state.core->leave(leave.group, sender_of(self), now_of(self), self->state.effects);
+            auto& state = self->state;
+            state.core->leave_behind(leave.group, leave.left_behind, now_of(self), state.effects);
+            state.core->leave(leave.group, sender_of(self), now_of(self), state.effects);
             carry_out(self);
         },
         [self](const Multicast& send) {

@@ -72,6 +72,29 @@ void ClusterGatewayCore::leave(const Uuid& group, LogId log, TimePoint, Effects&
     if (find_wanted(group, log, id) != nullptr) request_leave(id, effects);
 }
 
+void ClusterGatewayCore::leave_behind(const Uuid& group, const LeftBehind& left, TimePoint now, Effects& effects) {
+    if (left.state.empty()) return;
+    take_left_behind(group, now);
+    left_behind_.push_back({group, now, left});
+    if (left_behind_.size() <= left_behind_max) return;
+    limited(LogLevel::warning, "left behind",
+            "what was known of others' marks in " + quoted(left_behind_.front().group) +
+                " is dropped: too many mirrors were deactivated while kernels without cmirrord use them",
+            now, effects);
+    left_behind_.pop_front();
+}
+
+std::optional<LeftBehind> ClusterGatewayCore::take_left_behind(const Uuid& group, TimePoint now) {
+    std::erase_if(left_behind_,
+                  [now](const Left& left) { return !left.what.last && now - left.at > shared_counts_for; });
+    const auto found = std::find_if(left_behind_.begin(), left_behind_.end(),
+                                    [&group](const Left& left) { return left.group == group; });
+    if (found == left_behind_.end()) return std::nullopt;
+    auto taken = std::move(found->what);
+    left_behind_.erase(found);
+    return taken;
+}
+
 void ClusterGatewayCore::on_log_gone(LogId log, TimePoint, Effects& effects) {
     std::vector<JoinId> of_log;
     for (const auto& [id, join] : joins_)
@@ -198,6 +221,8 @@ void ClusterGatewayCore::on_membership(JoinId id, Membership membership, TimePoi
         join.join_backoff.reset();
     }
     if (!join.leave_wanted) {
+        if (auto left_behind = first ? take_left_behind(join.group, now) : std::nullopt)
+            effects.emplace_back(Tell{join.log, std::move(*left_behind)});
         effects.emplace_back(Tell{join.log, std::move(membership)});
         if (first && quorum_) effects.emplace_back(Tell{join.log, *quorum_});
     } else if (first) {

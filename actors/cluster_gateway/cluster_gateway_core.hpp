@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -61,7 +62,7 @@ class ClusterGatewayCore {
     struct GiveWay {};
     struct Tell {
         LogId log = 0;
-        std::variant<Membership, DeliveredMessage, QuorumView, Lost, GiveWay> news;
+        std::variant<LeftBehind, Membership, DeliveredMessage, QuorumView, Lost, GiveWay> news;
     };
     /// No join of this log is left.
     struct Release {
@@ -78,6 +79,10 @@ class ClusterGatewayCore {
     /// `in_use`: other logs of this group give way; else this one does, if there are others.
     void join(const Uuid& group, LogId log, bool in_use, TimePoint now, Effects& effects);
     void leave(const Uuid& group, LogId log, TimePoint now, Effects& effects);
+    /// Whoever is a member of the group next is told this first. Takes the place of what was left before, unless it is
+    /// empty. Kept of `left_behind_max` groups; what others had as well, for `shared_counts_for`.
+    void leave_behind(const Uuid& group, const LeftBehind& left, TimePoint now, Effects& effects);
+    static constexpr auto shared_counts_for = std::chrono::seconds{2};
     void on_log_gone(LogId log, TimePoint now, Effects& effects);
     void multicast(const Uuid& group, LogId log, const ClusterMessage& message, TimePoint now, Effects& effects);
     void on_timer(TimePoint now, Effects& effects);
@@ -132,6 +137,7 @@ class ClusterGatewayCore {
     Join* find_wanted(const Uuid& group, LogId log, JoinId& id);
     bool is_first(JoinId id) const;
     void begin(JoinId id, Effects& effects);
+    std::optional<LeftBehind> take_left_behind(const Uuid& group, TimePoint now);
     void request_leave(JoinId id, Effects& effects);
     void end(JoinId id, Effects& effects);
     void rejoin(JoinId id, TimePoint now, Effects& effects);
@@ -146,6 +152,7 @@ class ClusterGatewayCore {
 
     static constexpr std::size_t fault_kinds = static_cast<std::size_t>(ClusterFrameFault::bad_extension) + 1;
     static constexpr std::size_t old_peers_max = 1024;
+    static constexpr std::size_t left_behind_max = 256;
     /// Stands for the connection to the cluster as a whole in retries_.
     static constexpr JoinId whole_cluster = 0;
 
@@ -156,6 +163,13 @@ class ClusterGatewayCore {
     /// The first of a group has the connection, the others wait for its end.
     std::unordered_map<Uuid, std::deque<JoinId>> by_group_;
     std::unordered_map<LogId, std::size_t> joins_of_log_;
+    /// The oldest first.
+    struct Left {
+        Uuid group;
+        TimePoint at;
+        LeftBehind what;
+    };
+    std::deque<Left> left_behind_;
     std::set<std::pair<TimePoint, JoinId>> retries_;
     std::optional<QuorumView> quorum_;
     JoinId next_join_ = 1;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -24,7 +25,10 @@ struct JoinEffect {
     bool in_use = false;
 };
 /// Leave it.
-struct LeaveEffect {};
+struct LeaveEffect {
+    /// What the next instance of the uuid on this node is to inherit().
+    LeftBehind left_behind;
+};
 /// Multicast to the group.
 struct SendEffect {
     ClusterMessage message;

@@ -21,79 +21,6 @@ constexpr std::uint64_t mix(std::uint64_t x) {
 
 }  // namespace
 
-LogState::LogState(std::uint64_t region_count) : sync_(region_count), clean_(region_count), reached_(region_count) {}
-
-void LogState::start(bool in_sync) {
-    sync_.fill(in_sync);
-    clean_.fill(in_sync);
-    reached_.fill(in_sync);
-    ever_full_ = in_sync;
-    toggled(1, in_sync ? 1 : 0);
-}
-
-void LogState::start_from(std::span<const std::uint32_t> words, std::uint64_t known, bool in_sync_behind) {
-    std::vector<std::uint32_t> map(words.begin(), words.end());
-    map.resize(device_words(region_count()), 0);
-    clean_.assign_words32(map);
-    for (RegionNumber region = std::min(known, region_count()); region < region_count(); ++region) {
-        if (in_sync_behind)
-            clean_.set(region);
-        else
-            clean_.reset(region);
-    }
-    sync_.assign_raw(clean_.raw());
-    reached_.assign_raw(sync_.raw());
-    ever_full_ = sync_.all();
-    toggled(2, sync_.count());
-}
-
-void LogState::start_kept(const KeptState& kept, Owner owner) {
-    CMIRROR_INVARIANT(kept.in_sync.size() == region_words(region_count()));
-    RegionWords clean = kept.in_sync;
-    for (std::size_t word = 0; word < clean.size(); ++word)
-        clean[word] &= ~kept.live[word];
-    sync_.assign_raw(kept.in_sync);
-    reached_.assign_raw(kept.reached);
-    clean_.assign_raw(clean);
-    ever_full_ = sync_.all();
-    // Nobody else was there to write the region: this copy counts.
-    if (const auto region = kept.standing.copying) {
-        make_stale(*region);
-        grants_.grant({owner, *region, 1});
-    }
-    toggled(8, sync_.count());
-}
-
-void LogState::take_others(const LogState& before, Owner own, bool device_knows) {
-    const auto ended = [&](RegionNumber region) { return device_knows && clean_.test(region); };
-    // How legacy members' marks and grants are told apart depends on the group that they were in.
-    if (before.mixed()) return;
-    for (const auto& [owner, boot] : before.boots_) {
-        if (owner == own || owner.luid == legacy_luid) continue;
-        boots_[owner] = boot;
-        outdated_.insert(owner);
-        for (const RegionNumber region : before.marks_.of(owner))
-            if (!ended(region)) place_mark(owner, region);
-        if (before.marks_.has_everything(owner) || !(device_knows && mark_dirty(owner))) mark_everything(owner, false);
-    }
-    for (const auto& [first, run] : before.grants_.runs()) {
-        if (!outdated_.contains(run.owner) || ended(run.first)) continue;
-        for (RegionNumber region = run.first; region < run.end(); ++region)
-            make_stale(region);
-        grants_.grant(run);
-    }
-    find_orphans();
-}
-
-/// Marks all that is not clean. False if that is too much to be known one by one.
-bool LogState::mark_dirty(Owner owner) {
-    constexpr std::uint64_t regions_max = 4096;
-    if (region_count() - clean_.count() > regions_max) return false;
-    for (RegionNumber region = clean_.next_clear(0); region < region_count(); region = clean_.next_clear(region + 1))
-        place_mark(owner, region);
-    return true;
-}
-
 void LogState::forget_members() {
     members_.clear();
     suspending_.clear();
@@ -116,7 +43,9 @@ void LogState::joined(MemberId id) {
 void LogState::hello(MemberId id, const Hello& hello, StateChanges& changes) {
     ++ordinal_;
     Member* member = find(id);
-    if (member == nullptr || member->introduced || member->legacy) return;
+    if (member == nullptr || member->valid || member->legacy) return;
+    // One that starts the state anew joins again without leaving, and may just have repeated its Hello of before.
+    if (member->introduced && member->token == hello.token) return;
     member->introduced = true;
     legacy_.checkpoints.erase(id);
     member->token = hello.token;
@@ -214,6 +143,10 @@ bool LogState::present(Owner owner) const {
     if (owner == unknown_owner) return true;
     return std::any_of(members_.begin(), members_.end(),
                        [owner](const Member& m) { return (m.valid || m.legacy_valid) && m.owner() == owner; });
+}
+
+bool LogState::knows_others(Owner own) const {
+    return std::any_of(boots_.begin(), boots_.end(), [own](const auto& known) { return known.first != own; });
 }
 
 std::vector<Owner> LogState::absent_owners() const {

@@ -95,6 +95,9 @@ struct StateChanges {
     void clear() { *this = {}; }
 };
 
+class StateReader;
+class StateWriter;
+
 class LogState {
   public:
     /// Regions that wait in the priority queue at most; more are not remembered.
@@ -103,6 +106,8 @@ class LogState {
     static constexpr std::size_t wanted_max = 16;
 
     explicit LogState(std::uint64_t region_count);
+    /// A saved state, of whatever size it says that it has; nothing if it is none.
+    static std::optional<LogState> from_saved(std::span<const std::byte> bytes);
 
     // -- where a log starts -----------------------------------------------------------------------
     /// Every region in sync and clean, or none.
@@ -117,6 +122,8 @@ class LogState {
     /// may live on, out of sight, and may have marked more since: any region, or any that the log device does not call
     /// clean (`device_knows`). What that calls clean is nobody's any more.
     void take_others(const LogState& before, Owner own, bool device_knows);
+    /// As take_others(), a moment later: what they marked since is what the log device calls dirty and was in sync.
+    void take_marks(const LogState& before, Owner own, bool device_knows);
     /// Whose join started this state; members' Valid names it.
     void begin_lineage(JoinToken founder) { lineage_ = founder; }
     JoinToken lineage() const { return lineage_; }
@@ -162,6 +169,8 @@ class LogState {
     bool present(Owner owner) const;
     /// The owner was there before, and has not ended since: all that it had confirmed is in this state.
     bool knows(Owner owner) const { return boots_.contains(owner) && !outdated_.contains(owner); }
+    /// Anyone but `own` was there and has not ended.
+    bool knows_others(Owner own) const;
     /// Owners with marks or grants for which no valid member speaks.
     std::vector<Owner> absent_owners() const;
 
@@ -226,7 +235,9 @@ class LogState {
     void presuspend(Owner owner);
     void make_stale(RegionNumber region);
     void place_mark(Owner owner, RegionNumber region);
-    bool mark_dirty(Owner owner);
+    void place_marks(Owner owner, const std::set<RegionNumber>& regions, bool device_knows);
+    void take_grants(const LogState& before, bool device_knows);
+    bool mark_dirty(Owner owner, const RegionMap* among = nullptr);
     void clear(Owner owner, RegionNumber region);
     void recovered(Owner owner, RegionNumber region);
     void failed(Owner owner, RegionNumber region);
@@ -256,8 +267,7 @@ class LogState {
     void set_clean(RegionNumber region, bool value);
     void toggled(std::uint64_t kind, RegionNumber region, std::uint64_t who = 0);
     Member* find(MemberId id);
-    template <class In>
-    void load_owners(In& in);
+    void load_owners(StateReader& in);
     void find_orphans();
     void drop_ask(Owner owner);
     void drop_held(Owner owner);
@@ -284,10 +294,8 @@ class LogState {
     void note_differing(RegionNumber region);
     void find_differing();
     void not_suspected(MemberId id, RegionNumber region);
-    template <class Out>
-    void save_legacy(Out& out) const;
-    template <class In>
-    void load_legacy(In& in);
+    void save_legacy(StateWriter& out) const;
+    void load_legacy(StateReader& in);
 
     RegionMap sync_;
     RegionMap clean_;

@@ -162,80 +162,7 @@ std::vector<std::byte> LogState::save_head() const {
     return out.take();
 }
 
-template <class Out>
-void LogState::save_legacy(Out& out) const {
-    out.number(static_cast<std::uint64_t>(legacy_.mode));
-    out.number(legacy_.joins);
-    out.number(legacy_.older.size());
-    for (const MemberId id : legacy_.older)
-        out.member(id);
-    out.number(legacy_.suspects.size());
-    for (const auto& [region, members] : legacy_.suspects) {
-        out.number(region);
-        out.number(members);
-    }
-    if (!mixed()) return;
-    legacy_.copy->save(out);
-    out.number(legacy_.undecided ? 1 : 0);
-    out.member(legacy_.undecided.value_or(MemberId{}));
-    out.number(legacy_.checkpoints.size());
-    for (const auto& [id, checkpoint] : legacy_.checkpoints) {
-        out.member(id);
-        out.bytes(pack_legacy_checkpoint(checkpoint, region_count()));
-    }
-    out.number(legacy_.requests.size());
-    for (const LegacyRequest& request : legacy_.requests) {
-        out.member(request.origin);
-        out.number(request.through);
-        for (const std::uint32_t field :
-             {request.response.originator, request.response.version, static_cast<std::uint32_t>(request.response.error),
-              request.response.seq, request.response.type})
-            out.number(field);
-        out.bytes(request.response.data);
-    }
-}
-
-template <class In>
-void LogState::load_legacy(In& in) {
-    const std::uint64_t mode = in.number();
-    if (mode > static_cast<std::uint64_t>(LegacyGroup::Mode::mixed)) return in.fail();
-    legacy_.mode = static_cast<LegacyGroup::Mode>(mode);
-    legacy_.joins = in.number();
-    for (std::uint64_t n = in.count(8); n > 0 && in.good(); --n)
-        legacy_.older.push_back(in.member());
-    for (std::uint64_t n = in.count(16); n > 0 && in.good(); --n) {
-        const RegionNumber region = in.region();
-        legacy_.suspects[region] = in.number();
-    }
-    if (!mixed()) return;
-    legacy_.copy.emplace(region_count());
-    legacy_.copy->load(in);
-    const bool undecided = in.number() != 0;
-    const MemberId who = in.member();
-    if (undecided) legacy_.undecided = who;
-    find_differing();
-    for (std::uint64_t n = in.count(16); n > 0 && in.good(); --n) {
-        const MemberId id = in.member();
-        const auto checkpoint = unpack_legacy_checkpoint(in.bytes(), region_count());
-        if (!checkpoint) return in.fail();
-        legacy_.checkpoints[id] = *checkpoint;
-    }
-    for (std::uint64_t n = in.count(64); n > 0 && in.good(); --n) {
-        LegacyRequest request;
-        request.origin = in.member();
-        request.through = in.number();
-        request.response.originator = static_cast<NodeId>(in.number());
-        request.response.version = static_cast<std::uint32_t>(in.number());
-        request.response.error = static_cast<std::int32_t>(static_cast<std::uint32_t>(in.number()));
-        request.response.seq = static_cast<std::uint32_t>(in.number());
-        request.response.type = static_cast<std::uint32_t>(in.number());
-        request.response.data = in.bytes();
-        legacy_.requests.push_back(std::move(request));
-    }
-}
-
-template <class In>
-void LogState::load_owners(In& in) {
+void LogState::load_owners(StateReader& in) {
     for (std::uint64_t n = in.count(96); n > 0 && in.good(); --n) {
         Member m;
         m.id = in.member();
@@ -264,6 +191,17 @@ void LogState::load_owners(In& in) {
         for (std::uint64_t k = in.count(8); k > 0 && in.good(); --k)
             marks_.add(owner, in.region());
     }
+}
+
+std::optional<LogState> LogState::from_saved(std::span<const std::byte> bytes) {
+    StateReader head(bytes, 0);
+    if (head.number() != format) return std::nullopt;
+    const std::uint64_t region_count = head.number();
+    // A map has a bit a region: so no size is believed that the bytes cannot have.
+    if (!head.good() || region_count == 0 || region_count / 8 > bytes.size()) return std::nullopt;
+    std::optional<LogState> state(std::in_place, region_count);
+    if (!state->load(bytes)) return std::nullopt;
+    return state;
 }
 
 bool LogState::load(std::span<const std::byte> bytes) {

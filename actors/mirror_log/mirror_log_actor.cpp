@@ -51,8 +51,9 @@ struct Perform {
     void operator()(const JoinEffect& effect) const {
         self->send(state.config.cluster_gateway, JoinGroup{state.config.log.uuid, self, effect.in_use});
     }
-    void operator()(const LeaveEffect&) const {
-        self->send(state.config.cluster_gateway, LeaveGroup{state.config.log.uuid, state.config.log.luid});
+    void operator()(LeaveEffect& effect) const {
+        const auto& log = state.config.log;
+        self->send(state.config.cluster_gateway, LeaveGroup{log.uuid, log.luid, std::move(effect.left_behind)});
     }
     void operator()(SendEffect& effect) const {
         self->send(state.config.cluster_gateway, Multicast{state.config.log.uuid, std::move(effect.message)});
@@ -151,6 +152,7 @@ MirrorLogActor::behavior_type mirror_log_actor(Self self, MirrorLogConfig config
                               c.quorum(QuorumView{m.quorate, m.ring, m.nodes}, at, out);
                           }),
         on<ClusterLost>(self, [](Core& c, const auto&, Instant at, Effects& out) { c.cluster_lost(at, out); }),
+        on<LeftBehind>(self, [](Core& c, const auto& m, Instant, Effects&) { c.inherit(m); }),
         on<Superseded>(self, [](Core& c, const auto&, Instant at, Effects& out) { c.superseded(at, out); }),
         on<DeviceOpened>(
             self, [](Core& c, const auto& m, Instant at, Effects& out) { c.device_opened(m.size_bytes, at, out); }),

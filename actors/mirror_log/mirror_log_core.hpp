@@ -39,6 +39,7 @@
 #include "actors/mirror_log/recovery_work.hpp"
 #include "actors/mirror_log/sequential_writes.hpp"
 #include "actors/mirror_log/state_keeper.hpp"
+#include "actors/mirror_log/state_kept.hpp"
 #include "actors/mirror_log/state_transfer.hpp"
 #include "actors/mirror_log/waiting.hpp"
 #include "actors/mirror_log/warm_marks.hpp"
@@ -61,6 +62,8 @@ class MirrorLogCore {
     void membership(const Membership& membership, Instant now, Effects& effects);
     void quorum(const QuorumView& view, Instant now, Effects& effects);
     void cluster_lost(Instant now, Effects& effects);
+    /// What the instance of this uuid that was here before left behind; comes before the first membership, if at all.
+    void inherit(const LeftBehind& left_behind);
     /// The kernel uses another instance of this uuid on this node.
     void superseded(Instant now, Effects& effects);
     void device_opened(const Result<std::uint64_t, DeviceError>& size_bytes, Instant now, Effects& effects);
@@ -100,6 +103,7 @@ class MirrorLogCore {
     void start_leaving(Instant now, Effects& effects);
     void continue_leaving(Instant now, Effects& effects);
     void finish_leaving(Effects& effects);
+    LeftBehind left_behind() const;
     void destroy(const KernelRequest& request, Instant now, Effects& effects);
     void enter(LifeState next, Instant now, Effects& effects);
     void after_event(Instant now, Effects& effects);
@@ -248,8 +252,7 @@ class MirrorLogCore {
     std::uint64_t random_state_;
     ConstructorArguments args_;
     LifeState life_ = LifeState::opening;
-    bool constructed_ = false;
-    bool ended_ = false;
+    bool constructed_ = false, ended_ = false;
     /// Constructed by a reconnect: the kernel's hint and marks are not known.
     bool reconnected_ = false;
     bool resumed_before_ = false;
@@ -309,8 +312,7 @@ class MirrorLogCore {
 
     // the group
     MemberId self_;
-    bool in_group_ = false;
-    bool valid_ = false;
+    bool in_group_ = false, valid_ = false;
     JoinToken token_ = 0;
     std::optional<QuorumView> view_;
     /// Nodes that the group saw go and the view still has, since when: the view is of an older ring.
@@ -336,9 +338,7 @@ class MirrorLogCore {
     bool applying_ = false;
     /// We start the state; no other member has one.
     bool founding_ = false;
-    /// What of the state in memory a start uses: all of it, as nobody else was there since, or what it says of others,
-    /// as they may live on out of sight.
-    enum class StateKept : std::uint8_t { nothing, others, whole } state_kept_ = StateKept::nothing;
+    StateKept state_kept_ = StateKept::nothing;
     /// It may only in this ring; nothing: in any (corosync was lost, and nobody else could have quorum meanwhile).
     std::optional<std::uint64_t> kept_ring_;
     std::optional<StateReceiver> receiver_;

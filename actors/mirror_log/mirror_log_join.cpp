@@ -77,8 +77,9 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
         else
             state_->start(nosync && first_start);
         if (!first_start) state_->assume_all_reached();
-        if (before && state_kept_ == StateKept::others)
-            state_->take_others(*before, owner(), image != nullptr && image->is_log);
+        const bool device_knows = image != nullptr && image->is_log;
+        if (before && state_kept_ == StateKept::others) state_->take_others(*before, owner(), device_knows);
+        if (before && state_kept_ == StateKept::marks) state_->take_marks(*before, owner(), device_knows);
     }
     if (image != nullptr) writer_.everything_changed(args_.region_count);
     state_->begin_lineage(token_);

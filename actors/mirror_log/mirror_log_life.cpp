@@ -182,7 +182,11 @@ void MirrorLogCore::continue_leaving(Instant now, Effects& effects) {
 void MirrorLogCore::finish_leaving(Effects& effects) {
     const bool alone = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1;
     const bool last = valid_ && state_->confirmer_of(self_) == nullptr;
-    state_kept_ = alone ? StateKept::whole : last ? StateKept::others : StateKept::nothing;
+    LeftBehind left = left_behind();
+    if (valid_)
+        state_kept_ = alone ? StateKept::whole : last ? StateKept::others : StateKept::nothing;
+    else if (state_kept_ == StateKept::whole)
+        state_kept_ = StateKept::others;
     leave_due_.reset();
     if (view_) kept_ring_ = view_->ring;
     resumed_before_ = true;
@@ -204,7 +208,24 @@ void MirrorLogCore::finish_leaving(Effects& effects) {
         reply(request, {}, effects);
     for (const WaitingFlush& flush : std::exchange(flushes_, {}))
         reply(flush.request, {}, effects);
-    effects.emplace_back(LeaveEffect{});
+    effects.emplace_back(LeaveEffect{std::move(left)});
+}
+
+/// Kernels without their daemons may still write what they had marked: a table that is loaded again makes another
+/// instance, which starts the log if their daemons are gone by then.
+LeftBehind MirrorLogCore::left_behind() const {
+    const bool known = valid_ || (state_kept_ != StateKept::nothing && !applying_);
+    if (!known || !state_ || !state_->knows_others(owner())) return {};
+    return {state_->save(), !valid_ || state_->confirmer_of(self_) == nullptr};
+}
+
+void MirrorLogCore::inherit(const LeftBehind& left_behind) {
+    if (ended_ || life_ != LifeState::joining || in_group_ || state_kept_ != StateKept::nothing) return;
+    auto before = LogState::from_saved(left_behind.state);
+    if (!before) return;
+    state_ = std::move(before);
+    state_kept_ = left_behind.last ? StateKept::others : StateKept::marks;
+    had_quorum_ = true;
 }
 
 void MirrorLogCore::destroy(const KernelRequest& request, Instant now, Effects& effects) {

@@ -119,7 +119,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer self, ClusterGat
                 if (asked.type == RequestType::resume) self->send(gateway, JoinGroup{asked.uuid, self});
                 if (asked.type == RequestType::mark_region)
                     self->send(gateway, Multicast{asked.uuid, Valid{asked.seq}});
-                if (asked.type == RequestType::postsuspend) self->send(gateway, LeaveGroup{asked.uuid, asked.luid});
+                if (asked.type == RequestType::postsuspend) self->send(gateway, LeaveGroup{asked.uuid, asked.luid, {}});
             },
             [told](const Delivered& delivered) {
                 told->push_back("message " + std::to_string(std::get<Valid>(*delivered.message).token));
@@ -127,6 +127,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer self, ClusterGat
             [told](const Membership& membership) { told->push_back(membership.members.empty() ? "out" : "member"); },
             [told](const QuorumChanged& quorum) { told->push_back(quorum.quorate ? "quorum" : "no quorum"); },
             [told](const ClusterLost&) { told->push_back("lost"); },
+            [told](const LeftBehind& left) { told->push_back("left behind " + std::to_string(left.state.size())); },
             [told](const Superseded&) { told->push_back("superseded"); },
             [](const DeviceOpened&) {},
             [](const DeviceRead&) {},

@@ -41,10 +41,16 @@ inline std::string words_of(const Core::Effect& effect) {
     if (std::holds_alternative<Core::DeliveredMessage>(tell.news)) return text + " message";
     if (const auto* view = std::get_if<QuorumView>(&tell.news))
         return text + (view->quorate ? " quorum" : " no quorum");
+    if (const auto* left = std::get_if<LeftBehind>(&tell.news))
+        return text + " left behind " + std::to_string(left->state.size());
     return text + (std::holds_alternative<Core::GiveWay>(tell.news) ? " give way" : " lost");
 }
 
 using Words = std::vector<std::string>;
+
+inline LeftBehind left(std::size_t size, bool last = true) {
+    return {std::vector<std::byte>(size), last};
+}
 
 class ClusterGatewayCoreTest : public testing::Test {
   protected:

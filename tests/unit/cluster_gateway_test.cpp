@@ -39,6 +39,60 @@ TEST_F(ClusterGatewayCoreTest, log_that_is_in_use_supersedes_another_of_its_grou
     EXPECT_EQ(take(), (Words{"leave 1", "close 1", "tell 7 out", "release 7", "open 2"}));
 }
 
+TEST_F(ClusterGatewayCoreTest, what_a_log_left_behind_reaches_the_next_one_once_and_first) {
+    connect();
+    enter(7, 1);
+    core.leave_behind(uuid("other"), left(3), now, effects);
+    core.leave_behind(uuid("log"), left(3), now, effects);
+    core.leave_behind(uuid("log"), left(5), now, effects);
+    core.leave(uuid("log"), 7, now, effects);
+    // A leave that left nothing takes nothing away.
+    core.leave_behind(uuid("log"), {}, now, effects);
+    core.on_membership(1, {self, {}, {{self, ChangeReason::leave}}, {}}, now, effects);
+    core.join(uuid("log"), 8, true, now, effects);
+    core.on_group_opened(2, true, {}, now, effects);
+    core.on_join_called(2, ClusterCall::done, now, effects);
+    take();
+    confirm(2);
+    EXPECT_EQ(take(), (Words{"tell 8 left behind 5", "tell 8 member", "tell 8 quorum"}));
+    confirm(2);
+    EXPECT_EQ(take(), Words{"tell 8 member"});
+}
+
+TEST_F(ClusterGatewayCoreTest, what_others_had_as_well_counts_for_a_moment) {
+    connect();
+    JoinId id = 0;
+    for (const auto late : {0ms, 1ms}) {
+        core.leave_behind(uuid("log"), left(5, false), now, effects);
+        now += Core::shared_counts_for + late;
+        core.join(uuid("log"), 8, true, now, effects);
+        core.on_group_opened(++id, true, {}, now, effects);
+        core.on_join_called(id, ClusterCall::done, now, effects);
+        take();
+        confirm(id);
+        EXPECT_EQ(take().front(), late == 0ms ? "tell 8 left behind 5" : "tell 8 member");
+        core.on_log_gone(8, now, effects);
+    }
+}
+
+TEST_F(ClusterGatewayCoreTest, what_is_left_behind_by_too_many_is_dropped_with_a_line_and_the_oldest_first) {
+    connect();
+    for (int i = 0; i <= 256; ++i)
+        core.leave_behind(uuid("log" + std::to_string(i)), left(1), now, effects);
+    EXPECT_EQ(lines(), 1U);
+    take();
+    JoinId id = 0;
+    for (const auto* name : {"log0", "log1"}) {
+        core.join(uuid(name), ++id, true, now, effects);
+        core.on_group_opened(id, true, {}, now, effects);
+        core.on_join_called(id, ClusterCall::done, now, effects);
+        take();
+        confirm(id);
+        const bool told = take().front() == "tell " + std::to_string(id) + " left behind 1";
+        EXPECT_EQ(told, id == 2);
+    }
+}
+
 TEST_F(ClusterGatewayCoreTest, log_that_may_not_be_in_use_gives_way_until_it_shows_that_it_is) {
     connect();
     enter(7, 1);

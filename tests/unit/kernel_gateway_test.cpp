@@ -190,6 +190,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer, std::vector<Ker
             [](const Membership&) {},
             [](const QuorumChanged&) {},
             [](const ClusterLost&) {},
+            [](const LeftBehind&) {},
             [](const Superseded&) {},
             [](const DeviceOpened&) {},
             [](const DeviceRead&) {},

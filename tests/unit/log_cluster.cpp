@@ -191,8 +191,10 @@ void LogCluster::carry_out(Node& node, Effects& effects) {
         } else if (std::holds_alternative<JoinEffect>(effect)) {
             if (node.joined) continue;
             node.joined = true;
+            if (!node.left_behind.state.empty()) node.core->inherit(std::exchange(node.left_behind, {}));
             change({}, {{node.member(), ChangeReason::join}});
-        } else if (std::holds_alternative<LeaveEffect>(effect)) {
+        } else if (auto* leave = std::get_if<LeaveEffect>(&effect)) {
+            if (!leave->left_behind.state.empty()) node.left_behind = std::move(leave->left_behind);
             if (!node.joined) continue;
             node.joined = false;
             change({{node.member(), ChangeReason::leave}}, {});

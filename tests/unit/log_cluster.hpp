@@ -55,6 +55,8 @@ class LogCluster {
         using Event = std::variant<Membership, std::pair<MemberId, ClusterMessage>>;
         std::deque<Event> inbox;
         std::vector<WriteEffect> writes_held;
+        /// For the next instance on this node.
+        LeftBehind left_behind;
         std::uint64_t sent = 0;
         /// As it lies on disk.
         std::vector<std::byte> state_file;
@@ -104,8 +106,9 @@ class LogCluster {
     Node& restart(NodeId id, bool new_boot);
     /// As restart(), up to where the kernel first asks the new daemon; `luid` of the instance, if not the usual one.
     Node& revive(NodeId id, bool new_boot, std::optional<Luid> luid = std::nullopt);
-    /// CTR(new), PRESUSPEND(old), POSTSUSPEND(old), RESUME(new): the old instance stays until its DTR.
-    Node& reload(NodeId id);
+    /// CTR(new), PRESUSPEND(old), POSTSUSPEND(old), RESUME(new): the old instance stays until its DTR. The
+    /// same table, if no other is given.
+    Node& reload(NodeId id, const std::string& arguments = {});
     /// Hands a request of the instance that reload() replaced in, delivers everything; the reply if it has come.
     std::optional<KernelReply> call_old(NodeId id, RequestType type, RequestPayload payload = {});
     /// Someone proves to the daemon of node `teller` that node `gone` writes no more.

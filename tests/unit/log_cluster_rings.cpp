@@ -145,7 +145,7 @@ LogCluster::Node& LogCluster::restart(NodeId id, bool new_boot) {
     return node;
 }
 
-LogCluster::Node& LogCluster::reload(NodeId id) {
+LogCluster::Node& LogCluster::reload(NodeId id, const std::string& arguments) {
     Node& node = *nodes_.at(id);
     call(id, RequestType::presuspend);
     call(id, RequestType::postsuspend);
@@ -157,7 +157,7 @@ LogCluster::Node& LogCluster::reload(NodeId id) {
         *Uuid::from_text("LVM-test"), node.luid, node.boot, id * 7919U + next_process_, {}, settings_, version_of(id)};
     node.core = std::make_unique<MirrorLogCore>(config);
     tell_quorum();
-    call(id, RequestType::ctr, ConstructorText{arguments_, false});
+    call(id, RequestType::ctr, ConstructorText{arguments.empty() ? arguments_ : arguments, false});
     call(id, RequestType::resume);
     return node;
 }

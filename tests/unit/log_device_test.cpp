@@ -201,6 +201,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer, Told* told) {
             [](const Membership&) {},
             [](const QuorumChanged&) {},
             [](const ClusterLost&) {},
+            [](const LeftBehind&) {},
             [](const Superseded&) {},
             [told](const DeviceOpened& opened) { told->sizes.push_back(opened.size_bytes.value_or(0)); },
             [told](const DeviceRead& read) { told->words.push_back(read.image.value().words); },

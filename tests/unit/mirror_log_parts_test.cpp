@@ -159,6 +159,36 @@ TEST_F(StateTests, state_of_another_size_is_refused) {
     EXPECT_FALSE(LogState{99'999}.load(state.save()));
 }
 
+TEST_F(StateTests, saved_state_says_what_size_it_has) {
+    const auto saved = state.save();
+    const auto copy = LogState::from_saved(saved);
+    ASSERT_TRUE(copy);
+    EXPECT_EQ(copy->save(), saved);
+    EXPECT_FALSE(LogState::from_saved({}));
+    EXPECT_FALSE(LogState::from_saved(std::span(saved).first(saved.size() - 1)));
+    // A size that its bytes cannot have.
+    auto large = saved;
+    large[14] = std::byte{1};
+    EXPECT_FALSE(LogState::from_saved(large));
+}
+
+// One that starts the state anew stays in the group: its Hello of before may have been said again just then, and the
+// state took that for the one that counts.
+TEST_F(StateTests, member_that_introduces_itself_again_is_what_it_said_last) {
+    state.joined({2, 8});
+    const auto hello = [&](JoinToken token) {
+        state.hello({2, 8}, Hello{token, {}, 0x20, 1024, 100'000, false}, changes);
+    };
+    hello(6);
+    hello(7);
+    EXPECT_EQ(state.member({2, 8})->token, 7U);
+    state.became_valid({2, 8});
+    // Too late: it counts.
+    hello(6);
+    EXPECT_EQ(state.member({2, 8})->token, 7U);
+    EXPECT_TRUE(state.member({2, 8})->valid);
+}
+
 TEST_F(StateTests, state_cut_anywhere_is_refused) {
     const auto saved = state.save();
     for (std::size_t size = 0; size < saved.size(); size += 97)

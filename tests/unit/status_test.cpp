@@ -189,6 +189,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer self, bool silen
             [](const Membership&) {},
             [](const QuorumChanged&) {},
             [](const ClusterLost&) {},
+            [](const LeftBehind&) {},
             [](const Superseded&) {},
             [](const DeviceOpened&) {},
             [](const DeviceRead&) {},

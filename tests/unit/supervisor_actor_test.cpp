@@ -85,6 +85,7 @@ MirrorLogActor::behavior_type log_probe(MirrorLogActor::pointer self, Seen* seen
             [](const Membership&) {},
             [](const QuorumChanged&) {},
             [](const ClusterLost&) {},
+            [](const LeftBehind&) {},
             [](const Superseded&) {},
             [](const DeviceOpened&) {},
             [](const DeviceRead&) {},

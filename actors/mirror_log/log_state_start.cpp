@@ -1,0 +1,115 @@
+// Where a log starts: with nothing, from its device, from a file, or with what an earlier state said of others
+// (design.md, rule 10).
+#include <algorithm>
+
+#include "actors/mirror_log/log_state.hpp"
+#include "messages/invariant.hpp"
+#include "messages/wire_disk.hpp"
+
+namespace cmirror::mirror_log {
+
+LogState::LogState(std::uint64_t region_count) : sync_(region_count), clean_(region_count), reached_(region_count) {}
+
+void LogState::start(bool in_sync) {
+    sync_.fill(in_sync);
+    clean_.fill(in_sync);
+    reached_.fill(in_sync);
+    ever_full_ = in_sync;
+    toggled(1, in_sync ? 1 : 0);
+}
+
+void LogState::start_from(std::span<const std::uint32_t> words, std::uint64_t known, bool in_sync_behind) {
+    std::vector<std::uint32_t> map(words.begin(), words.end());
+    map.resize(device_words(region_count()), 0);
+    clean_.assign_words32(map);
+    for (RegionNumber region = std::min(known, region_count()); region < region_count(); ++region) {
+        if (in_sync_behind)
+            clean_.set(region);
+        else
+            clean_.reset(region);
+    }
+    sync_.assign_raw(clean_.raw());
+    reached_.assign_raw(sync_.raw());
+    ever_full_ = sync_.all();
+    toggled(2, sync_.count());
+}
+
+void LogState::start_kept(const KeptState& kept, Owner owner) {
+    CMIRROR_INVARIANT(kept.in_sync.size() == region_words(region_count()));
+    RegionWords clean = kept.in_sync;
+    for (std::size_t word = 0; word < clean.size(); ++word)
+        clean[word] &= ~kept.live[word];
+    sync_.assign_raw(kept.in_sync);
+    reached_.assign_raw(kept.reached);
+    clean_.assign_raw(clean);
+    ever_full_ = sync_.all();
+    // Nobody else was there to write the region: this copy counts.
+    if (const auto region = kept.standing.copying) {
+        make_stale(*region);
+        grants_.grant({owner, *region, 1});
+    }
+    toggled(8, sync_.count());
+}
+
+void LogState::take_others(const LogState& before, Owner own, bool device_knows) {
+    // How legacy members' marks and grants are told apart depends on the group that they were in.
+    if (before.mixed()) return;
+    for (const auto& [owner, boot] : before.boots_) {
+        if (owner == own || owner.luid == legacy_luid) continue;
+        boots_[owner] = boot;
+        outdated_.insert(owner);
+        place_marks(owner, before.marks_.of(owner), device_knows);
+        if (before.marks_.has_everything(owner) || !(device_knows && mark_dirty(owner))) mark_everything(owner, false);
+    }
+    take_grants(before, device_knows);
+    find_orphans();
+}
+
+void LogState::take_marks(const LogState& before, Owner own, bool device_knows) {
+    if (before.mixed()) return;
+    for (const auto& [owner, boot] : before.boots_) {
+        if (owner == own || owner.luid == legacy_luid) continue;
+        place_marks(owner, before.marks_.of(owner), device_knows);
+        const bool same_size = before.region_count() == region_count();
+        const bool named = !device_knows || mark_dirty(owner, same_size ? &before.sync_ : nullptr);
+        if (before.marks_.has_everything(owner) || !named) mark_everything(owner, false);
+        const bool copies = std::any_of(before.grants_.runs().begin(), before.grants_.runs().end(),
+                                        [who = owner](const auto& entry) { return entry.second.owner == who; });
+        if (!copies && !marks_.has_everything(owner) && marks_.of(owner).empty()) continue;
+        boots_[owner] = boot;
+        outdated_.insert(owner);
+    }
+    take_grants(before, device_knows);
+    find_orphans();
+}
+
+void LogState::place_marks(Owner owner, const std::set<RegionNumber>& regions, bool device_knows) {
+    for (const RegionNumber region : regions)
+        if (region < region_count() && !(device_knows && clean_.test(region))) place_mark(owner, region);
+}
+
+void LogState::take_grants(const LogState& before, bool device_knows) {
+    for (const auto& [first, run] : before.grants_.runs()) {
+        if (!outdated_.contains(run.owner) || run.end() > region_count()) continue;
+        if (device_knows && clean_.test(run.first)) continue;
+        for (RegionNumber region = run.first; region < run.end(); ++region)
+            make_stale(region);
+        grants_.grant(run);
+    }
+}
+
+/// Marks all that is not clean, of those `among` if given. False if that is too much to be known one by one.
+bool LogState::mark_dirty(Owner owner, const RegionMap* among) {
+    constexpr std::uint64_t regions_max = 4096;
+    std::vector<RegionNumber> dirty;
+    for (RegionNumber region = clean_.next_clear(0); region < region_count(); region = clean_.next_clear(region + 1)) {
+        if (among != nullptr && !among->test(region)) continue;
+        if (dirty.size() == regions_max) return false;
+        dirty.push_back(region);
+    }
+    for (const RegionNumber region : dirty)
+        place_mark(owner, region);
+    return true;
+}
+
+}  // namespace cmirror::mirror_log

@@ -1,0 +1,119 @@
+// A table that is loaded again makes another instance: what it knows of kernels whose daemons are gone.
+#include <gtest/gtest.h>
+
+#include "tests/unit/group_fixture.hpp"
+
+namespace cmirror::mirror_log {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Reload : Group {
+    Reload() { begin(core_log); }
+
+    void begin(const std::string& arguments) {
+        use(arguments);
+        start({1, 2, 3});
+        recover_all(1);
+    }
+};
+
+// The daemon of node 2 alone is gone: its kernel still writes region 6.
+TEST_F(Reload, table_loaded_again_on_the_last_node_leaves_alone_what_a_kernel_without_a_daemon_had_marked) {
+    for (const std::string table : {core_log, disk_log}) {
+        begin(table);
+        call(2, R::flush, list({6}));
+        for (const R type : {R::presuspend, R::postsuspend})
+            call(3, type);
+        cluster->kill(2);
+        cluster->reload(1);
+        cluster->advance(20s);
+        ASSERT_TRUE(node(1).core->valid());
+        EXPECT_TRUE(state(1).marks().marked_by(owner(2), 6) || state(1).marks().has_everything(owner(2)));
+        for (auto work = pair(1, R::get_resync_work); work.flag != 0; work = pair(1, R::get_resync_work)) {
+            ASSERT_NE(work.region, 6U) << table;
+            recover(1, work.region);
+        }
+        // The daemon is back with its state file, and its kernel goes on.
+        cluster->restart(2, false);
+        call(2, R::clear_region, list({6}));
+        call(2, R::flush);
+        recover_all(2);
+        expect_equal({1, 2});
+    }
+}
+
+// It dies a moment after the last word of the instance before: who left first never hears of it.
+TEST_F(Reload, table_loaded_again_finds_the_others_gone_and_leaves_alone_what_they_had_marked) {
+    for (const std::string table : {core_log, disk_log}) {
+        begin(table);
+        for (const R type : {R::presuspend, R::postsuspend})
+            call(3, type);
+        call(2, R::flush, list({6}));
+        for (const R type : {R::presuspend, R::postsuspend})
+            call(1, type);
+        // It had marked this since.
+        call(2, R::flush, list({7}));
+        cluster->kill(2);
+        cluster->reload(1);
+        cluster->advance(20s);
+        ASSERT_TRUE(node(1).core->valid());
+        EXPECT_TRUE(state(1).marks().marked_by(owner(2), 6));
+        EXPECT_TRUE(table == core_log || state(1).marks().marked_by(owner(2), 7));
+        EXPECT_FALSE(state(1).marks().has_everything(owner(2)));
+        EXPECT_EQ(state(1).absent_owners(), std::vector{owner(2)});
+        for (auto work = pair(1, R::get_resync_work); work.flag != 0; work = pair(1, R::get_resync_work)) {
+            ASSERT_NE(work.region, 6U) << table;
+            recover(1, work.region);
+        }
+        EXPECT_GE(state(1).sync_count(), 68U);
+    }
+}
+
+// They had marked nothing, and nobody waits for them.
+TEST_F(Reload, table_loaded_again_as_the_others_leave_has_nothing_of_them) {
+    for (const NodeId id : {1U, 2U, 3U})
+        for (const R type : {R::presuspend, R::postsuspend})
+            call(id, type);
+    cluster->reload(1);
+    ASSERT_TRUE(node(1).core->valid());
+    EXPECT_TRUE(state(1).absent_owners().empty());
+    recover_all(1);
+}
+
+TEST_F(Reload, nosync_of_a_table_loaded_again_does_not_speak_of_what_a_kernel_without_a_daemon_writes) {
+    call(2, R::flush, list({6}));
+    for (const R type : {R::presuspend, R::postsuspend})
+        call(3, type);
+    cluster->kill(2);
+    cluster->reload(1, "71680 clustered-core 1024 nosync");
+    cluster->advance(20s);
+    ASSERT_TRUE(node(1).core->valid());
+    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 0U);
+}
+
+TEST_F(Reload, larger_table_on_the_last_node_leaves_everything_to_a_kernel_without_a_daemon) {
+    call(2, R::flush, list({6}));
+    for (const R type : {R::presuspend, R::postsuspend})
+        call(3, type);
+    cluster->kill(2);
+    cluster->reload(1, "81920 clustered-core 1024");
+    cluster->advance(20s);
+    ASSERT_TRUE(node(1).core->valid());
+    EXPECT_EQ(state(1).region_count(), 80U);
+    EXPECT_TRUE(state(1).marks().has_everything(owner(2)));
+    EXPECT_EQ(pair(1, R::get_resync_work).flag, 0U);
+}
+
+TEST_F(Reload, table_loaded_again_beside_others_takes_their_state) {
+    call(2, R::flush, list({6}));
+    cluster->kill(3);
+    cluster->reload(1);
+    ASSERT_TRUE(node(1).core->valid());
+    EXPECT_FALSE(state(1).marks().has_everything(owner(3)));
+    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 1U);
+    expect_equal({1, 2});
+}
+
+}  // namespace
+}  // namespace cmirror::mirror_log
