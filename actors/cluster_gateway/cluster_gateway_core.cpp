@@ -167,8 +167,19 @@ void ClusterGatewayCore::on_group_opened(JoinId id, bool opened, const std::stri
                                          Effects& effects) {
     const auto found = joins_.find(id);
     if (found == joins_.end() || found->second.phase != Phase::joining) return;
-    if (!opened) return on_lost(why_not, now, effects);
+    if (!opened) return open_later(id, why_not, now, effects);
     effects.emplace_back(CallJoin{id, found->second.group});
+}
+
+// Not as if corosync were gone: it may be this process that can open nothing more, and the other groups go on. Should
+// it be gone, its quorum service says so.
+void ClusterGatewayCore::open_later(JoinId id, const std::string& why_not, TimePoint now, Effects& effects) {
+    auto& join = joins_.at(id);
+    if (join.leave_wanted) return end(id, effects);
+    limited(LogLevel::error, "group not opened",
+            quoted(join.group) + " cannot be joined: " + why_not + "; its requests wait, trying again", now, effects);
+    join.phase = Phase::waiting;
+    retry_at(id, now + join.join_backoff.next());
 }
 
 void ClusterGatewayCore::on_join_called(JoinId id, ClusterCall call, TimePoint now, Effects& effects) {

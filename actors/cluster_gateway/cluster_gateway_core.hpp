@@ -141,6 +141,7 @@ class ClusterGatewayCore {
     void request_leave(JoinId id, Effects& effects);
     void end(JoinId id, Effects& effects);
     void rejoin(JoinId id, TimePoint now, Effects& effects);
+    void open_later(JoinId id, const std::string& why_not, TimePoint now, Effects& effects);
     void call_again(JoinId id, TimePoint now);
     void retry_at(JoinId id, TimePoint due);
     void cancel_retry(JoinId id);

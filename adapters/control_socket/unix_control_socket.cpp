@@ -1,5 +1,6 @@
 #include "adapters/control_socket/unix_control_socket.hpp"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -33,6 +34,11 @@ std::uint32_t user_of(int socket) {
     return credentials.uid;
 }
 
+/// Kept to be given up when there are no others.
+UniqueFd spare_descriptor() {
+    return UniqueFd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<UnixControlSocket>, std::string> UnixControlSocket::open(const std::string& path) {
@@ -51,9 +57,11 @@ Result<std::unique_ptr<UnixControlSocket>, std::string> UnixControlSocket::open(
         ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0 ||
         ::listen(socket.get(), connections_max) != 0)
         return system_failure("cannot bind the control socket at " + path);
-    if (!watch(epoll, EPOLL_CTL_ADD, socket.get(), EPOLLIN, listener))
+    UniqueFd spare = spare_descriptor();
+    if (!watch(epoll, EPOLL_CTL_ADD, socket.get(), EPOLLIN, listener) || !spare.is_open())
         return system_failure("cannot watch the control socket");
-    return std::unique_ptr<UnixControlSocket>{new UnixControlSocket{std::move(epoll), std::move(socket), path}};
+    return std::unique_ptr<UnixControlSocket>{
+        new UnixControlSocket{std::move(epoll), std::move(socket), std::move(spare), path}};
 }
 
 UnixControlSocket::~UnixControlSocket() {
@@ -82,6 +90,7 @@ std::optional<ControlQuestion> UnixControlSocket::receive() {
 
 void UnixControlSocket::accept_one() {
     UniqueFd socket{::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    if (!socket.is_open() && (errno == EMFILE || errno == ENFILE)) return turn_away();
     if (!socket.is_open()) return;
     if (connections_.size() >= connections_max) connections_.erase(connections_.begin());
     const auto asker = next_asker_++;
@@ -89,6 +98,13 @@ void UnixControlSocket::accept_one() {
     auto& connection = connections_[asker];
     connection.user = user_of(socket.get());
     connection.socket = std::move(socket);
+}
+
+/// Whoever waits to be accepted keeps the socket readable, which would keep this process busy for nothing.
+void UnixControlSocket::turn_away() {
+    spare_.reset();
+    UniqueFd{::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)}.reset();
+    spare_ = spare_descriptor();
 }
 
 std::optional<ControlQuestion> UnixControlSocket::read_from(AskerId asker, Connection& connection) {

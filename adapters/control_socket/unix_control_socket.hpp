@@ -38,15 +38,17 @@ class UnixControlSocket final : public ControlSocket {
         std::size_t sent = 0;
     };
 
-    UnixControlSocket(UniqueFd epoll, UniqueFd socket, std::string path)
-        : epoll_(std::move(epoll)), socket_(std::move(socket)), path_(std::move(path)) {}
+    UnixControlSocket(UniqueFd epoll, UniqueFd socket, UniqueFd spare, std::string path)
+        : epoll_(std::move(epoll)), socket_(std::move(socket)), spare_(std::move(spare)), path_(std::move(path)) {}
 
     void accept_one();
+    void turn_away();
     std::optional<ControlQuestion> read_from(AskerId asker, Connection& connection);
     void write_to(AskerId asker, Connection& connection);
 
     UniqueFd epoll_;
     UniqueFd socket_;
+    UniqueFd spare_;
     std::string path_;
     /// The oldest first.
     std::map<AskerId, Connection> connections_;

@@ -194,6 +194,33 @@ TEST_F(ClusterGatewayCoreTest, a_lost_cluster_is_told_and_joined_again) {
     EXPECT_EQ(take(), (Words{"tell 7 quorum"}));
 }
 
+TEST_F(ClusterGatewayCoreTest, group_that_cannot_be_opened_is_tried_again_and_the_others_go_on) {
+    connect();
+    enter(7, 1);
+    core.join(uuid("another"), 8, true, now, effects);
+    core.on_group_opened(2, false, "no descriptors", now, effects);
+    EXPECT_EQ(lines(), 1U);
+    EXPECT_EQ(take(), Words{"open 2"});
+    advance(100ms);
+    EXPECT_EQ(take(), Words{"open 2"});
+    core.on_group_opened(2, false, "no descriptors", now, effects);
+    EXPECT_EQ(lines(), 0U) << "one line in a while";
+    advance(200ms);
+    EXPECT_EQ(take(), Words{"open 2"});
+    core.on_group_opened(2, true, {}, now, effects);
+    EXPECT_EQ(take(), Words{"join 2"});
+}
+
+TEST_F(ClusterGatewayCoreTest, log_may_leave_while_its_group_cannot_be_opened) {
+    connect();
+    take();
+    core.join(uuid("log"), 7, true, now, effects);
+    core.leave(uuid("log"), 7, now, effects);
+    core.on_group_opened(1, false, "no descriptors", now, effects);
+    EXPECT_EQ(take(), (Words{"open 1", "close 1", "tell 7 out", "release 7"}));
+    EXPECT_FALSE(core.next_due());
+}
+
 TEST_F(ClusterGatewayCoreTest, reconnecting_backs_off_to_two_seconds) {
     core.start(now, effects);
     std::vector<std::chrono::nanoseconds> waits;

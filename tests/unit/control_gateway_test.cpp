@@ -1,8 +1,10 @@
 // The control socket's requests: their format, who may ask, what is passed on.
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -216,6 +218,53 @@ TEST_F(ControlSocketTest, question_without_end_is_cut) {
     ASSERT_TRUE(question);
     EXPECT_EQ(question->text.size(), control_request_max);
     EXPECT_FALSE(socket->receive());
+}
+
+// The path's mode keeps others out; should that be changed, the system's word of who asks counts.
+TEST_F(ControlSocketTest, another_user_is_told_by_the_system) {
+    if (::geteuid() != 0) GTEST_FAIL() << "run it as root: it becomes another user";
+    constexpr uid_t nobody = 65534;
+    auto socket = UnixControlSocket::open(path).value();
+    ASSERT_EQ(::chmod(path.c_str(), 0666), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (::setresuid(nobody, nobody, nobody) != 0) ::_exit(1);
+        const UniqueFd asker = connect();
+        ::_exit(::send(asker.get(), "x\n", 2, 0) == 2 ? 0 : 1);
+    }
+    std::optional<ControlQuestion> question;
+    while (!question) {
+        pollfd entry{socket->descriptor(), POLLIN, 0};
+        ASSERT_EQ(::poll(&entry, 1, 30'000), 1);
+        question = socket->receive();
+    }
+    EXPECT_EQ(question->user, nobody);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+}
+
+TEST_F(ControlSocketTest, without_descriptors_who_connects_is_turned_away_and_nobody_waits) {
+    auto socket = UnixControlSocket::open(path).value();
+    const UniqueFd asker = connect();
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const auto lowest_free = static_cast<rlim_t>(UniqueFd{::dup(0)}.get());
+    const rlimit none{lowest_free, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const auto readable = [&] {
+        pollfd entry{socket->descriptor(), POLLIN, 0};
+        return ::poll(&entry, 1, 0) == 1;
+    };
+    ASSERT_TRUE(readable());
+    EXPECT_FALSE(socket->receive());
+    EXPECT_FALSE(readable()) << "it would be called again and again";
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    char nothing = 0;
+    EXPECT_EQ(::recv(asker.get(), &nothing, 1, 0), 0);
+    const UniqueFd later = connect();
+    socket->receive();
+    EXPECT_EQ(socket->connections(), 1U);
 }
 
 TEST_F(ControlSocketTest, nobody_listens) {
