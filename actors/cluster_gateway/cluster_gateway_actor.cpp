@@ -211,7 +211,7 @@ ClusterGatewayActor::behavior_type cluster_gateway(Self self, ClusterGatewayConf
         },
         [self](const LeaveGroup& leave) {
             auto& state = self->state;
-            state.core->leave_behind(leave.group, leave.left_behind, now_of(self), state.effects);
+            state.core->leave_behind(leave.group, leave.left_behind, now_of(self));
             state.core->leave(leave.group, sender_of(self), now_of(self), state.effects);
             carry_out(self);
         },

@@ -72,27 +72,30 @@ void ClusterGatewayCore::leave(const Uuid& group, LogId log, TimePoint, Effects&
     if (find_wanted(group, log, id) != nullptr) request_leave(id, effects);
 }
 
-void ClusterGatewayCore::leave_behind(const Uuid& group, const LeftBehind& left, TimePoint now, Effects& effects) {
+void ClusterGatewayCore::leave_behind(const Uuid& group, LeftBehind left, TimePoint now) {
     if (left.state.empty()) return;
     take_left_behind(group, now);
-    left_behind_.push_back({group, now, left});
-    if (left_behind_.size() <= left_behind_max) return;
-    limited(LogLevel::warning, "left behind",
-            "what was known of others' marks in " + quoted(left_behind_.front().group) +
-                " is dropped: too many mirrors were deactivated while kernels without cmirrord use them",
-            now, effects);
-    left_behind_.pop_front();
+    left_behind_.push_back({group, now + left_behind_for, std::move(left)});
+    std::size_t bytes = 0;
+    for (const Left& kept : left_behind_)
+        bytes += kept.what.state.size();
+    for (; bytes > left_behind_max; left_behind_.pop_front())
+        bytes -= left_behind_.front().what.state.size();
 }
 
 std::optional<LeftBehind> ClusterGatewayCore::take_left_behind(const Uuid& group, TimePoint now) {
-    std::erase_if(left_behind_,
-                  [now](const Left& left) { return !left.what.last && now - left.at > shared_counts_for; });
+    forget_left_behind(now);
     const auto found = std::find_if(left_behind_.begin(), left_behind_.end(),
                                     [&group](const Left& left) { return left.group == group; });
     if (found == left_behind_.end()) return std::nullopt;
     auto taken = std::move(found->what);
     left_behind_.erase(found);
     return taken;
+}
+
+void ClusterGatewayCore::forget_left_behind(TimePoint now) {
+    while (!left_behind_.empty() && left_behind_.front().until <= now)
+        left_behind_.pop_front();
 }
 
 void ClusterGatewayCore::on_log_gone(LogId log, TimePoint, Effects& effects) {

@@ -79,10 +79,11 @@ class ClusterGatewayCore {
     /// `in_use`: other logs of this group give way; else this one does, if there are others.
     void join(const Uuid& group, LogId log, bool in_use, TimePoint now, Effects& effects);
     void leave(const Uuid& group, LogId log, TimePoint now, Effects& effects);
-    /// Whoever is a member of the group next is told this first. Takes the place of what was left before, unless it is
-    /// empty. Kept of `left_behind_max` groups; what others had as well, for `shared_counts_for`.
-    void leave_behind(const Uuid& group, const LeftBehind& left, TimePoint now, Effects& effects);
-    static constexpr auto shared_counts_for = std::chrono::seconds{2};
+    /// Whoever is a member of the group within `left_behind_for` is told this first. Takes the place of what was left
+    /// before, unless it is empty. What is beyond `left_behind_max` bytes in all is dropped, the oldest first.
+    void leave_behind(const Uuid& group, LeftBehind left, TimePoint now);
+    static constexpr auto left_behind_for = std::chrono::seconds{10};
+    static constexpr std::size_t left_behind_max = std::size_t{64} << 20U;
     void on_log_gone(LogId log, TimePoint now, Effects& effects);
     void multicast(const Uuid& group, LogId log, const ClusterMessage& message, TimePoint now, Effects& effects);
     void on_timer(TimePoint now, Effects& effects);
@@ -138,6 +139,7 @@ class ClusterGatewayCore {
     bool is_first(JoinId id) const;
     void begin(JoinId id, Effects& effects);
     std::optional<LeftBehind> take_left_behind(const Uuid& group, TimePoint now);
+    void forget_left_behind(TimePoint now);
     void request_leave(JoinId id, Effects& effects);
     void end(JoinId id, Effects& effects);
     void rejoin(JoinId id, TimePoint now, Effects& effects);
@@ -153,7 +155,6 @@ class ClusterGatewayCore {
 
     static constexpr std::size_t fault_kinds = static_cast<std::size_t>(ClusterFrameFault::bad_extension) + 1;
     static constexpr std::size_t old_peers_max = 1024;
-    static constexpr std::size_t left_behind_max = 256;
     /// Stands for the connection to the cluster as a whole in retries_.
     static constexpr JoinId whole_cluster = 0;
 
@@ -167,7 +168,7 @@ class ClusterGatewayCore {
     /// The oldest first.
     struct Left {
         Uuid group;
-        TimePoint at;
+        TimePoint until;
         LeftBehind what;
     };
     std::deque<Left> left_behind_;

@@ -137,6 +137,7 @@ void ClusterGatewayCore::reconnect_later(TimePoint now) {
 }
 
 void ClusterGatewayCore::on_timer(TimePoint now, Effects& effects) {
+    forget_left_behind(now);
     // What fails again is due later than now.
     while (!retries_.empty() && retries_.begin()->first <= now) {
         const auto id = retries_.begin()->second;
@@ -169,8 +170,10 @@ void ClusterGatewayCore::retry(JoinId id, Effects& effects) {
 }
 
 std::optional<TimePoint> ClusterGatewayCore::next_due() const {
-    if (retries_.empty()) return std::nullopt;
-    return retries_.begin()->first;
+    std::optional<TimePoint> due;
+    if (!retries_.empty()) due = retries_.begin()->first;
+    if (!left_behind_.empty()) due = std::min(due.value_or(TimePoint::max()), left_behind_.front().until);
+    return due;
 }
 
 void ClusterGatewayCore::limited(LogLevel level, std::string_view kind, std::string text, TimePoint now,

@@ -44,11 +44,16 @@ struct Settings {
     Instant device_rewrite = std::chrono::seconds{10};
     /// After a write that this daemon came to too late: by then it has heard whether it still serves the log.
     Instant write_again = std::chrono::seconds{1};
+    /// Who went a moment after this node had left, and is not back after this time, had left in good order.
+    Instant back_within = std::chrono::seconds{60};
     /// A node that the ring has lost for so long is certainly fenced; 0: never.
     Instant fenced_after{0};
     /// A state's digest is multicast when this time has passed and something has changed.
     Instant digest_every = std::chrono::seconds{60};
 };
+
+/// A timer that is so late was one of a daemon that was stopped: what became of the ring meanwhile, it hears next.
+inline constexpr Instant stopped_when_late_by = std::chrono::seconds{1};
 
 struct LogConfig {
     Uuid uuid;

@@ -122,7 +122,8 @@ class LogState {
     /// may live on, out of sight, and may have marked more since: any region, or any that the log device does not call
     /// clean (`device_knows`). What that calls clean is nobody's any more.
     void take_others(const LogState& before, Owner own, bool device_knows);
-    /// As take_others(), a moment later: what they marked since is what the log device calls dirty and was in sync.
+    /// As take_others(), of who was there when `before` was all that was known, and went a moment later, perhaps in
+    /// good order: what they had marked and were copying, and what the log device calls dirty and was in sync.
     void take_marks(const LogState& before, Owner own, bool device_knows);
     /// Whose join started this state; members' Valid names it.
     void begin_lineage(JoinToken founder) { lineage_ = founder; }
@@ -236,7 +237,8 @@ class LogState {
     void make_stale(RegionNumber region);
     void place_mark(Owner owner, RegionNumber region);
     void place_marks(Owner owner, const std::set<RegionNumber>& regions, bool device_knows);
-    void take_grants(const LogState& before, bool device_knows);
+    static bool may_live_on(Owner owner, Owner own);
+    void take_grant(Run run, bool device_knows);
     bool mark_dirty(Owner owner, const RegionMap* among = nullptr);
     void clear(Owner owner, RegionNumber region);
     void recovered(Owner owner, RegionNumber region);

@@ -24,7 +24,9 @@ constexpr std::size_t batch_words = 1024;
 std::vector<std::byte> LogState::save() const {
     std::vector<std::byte> bytes = save_head();
     const std::span<const std::uint64_t> sync = sync_.raw();
-    std::vector<std::uint64_t> words(sync.begin(), sync.end());
+    std::vector<std::uint64_t> words;
+    words.reserve(3 * sync.size());
+    words.assign(sync.begin(), sync.end());
     for (const RegionMap* map : {&clean_, &reached_})
         for (std::size_t i = 0; i < sync.size(); ++i)
             words.push_back(map->raw()[i] ^ sync[i]);

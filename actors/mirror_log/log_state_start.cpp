@@ -55,32 +55,39 @@ void LogState::take_others(const LogState& before, Owner own, bool device_knows)
     // How legacy members' marks and grants are told apart depends on the group that they were in.
     if (before.mixed()) return;
     for (const auto& [owner, boot] : before.boots_) {
-        if (owner == own || owner.luid == legacy_luid) continue;
+        if (!may_live_on(owner, own)) continue;
         boots_[owner] = boot;
         outdated_.insert(owner);
         place_marks(owner, before.marks_.of(owner), device_knows);
         if (before.marks_.has_everything(owner) || !(device_knows && mark_dirty(owner))) mark_everything(owner, false);
     }
-    take_grants(before, device_knows);
+    for (const auto& [first, run] : before.grants_.runs())
+        if (outdated_.contains(run.owner)) take_grant(run, device_knows);
     find_orphans();
 }
 
 void LogState::take_marks(const LogState& before, Owner own, bool device_knows) {
     if (before.mixed()) return;
+    const bool same_size = before.region_count() == region_count();
     for (const auto& [owner, boot] : before.boots_) {
-        if (owner == own || owner.luid == legacy_luid) continue;
-        place_marks(owner, before.marks_.of(owner), device_knows);
-        const bool same_size = before.region_count() == region_count();
-        const bool named = !device_knows || mark_dirty(owner, same_size ? &before.sync_ : nullptr);
+        if (!may_live_on(owner, own) || before.suspending_.contains(owner)) continue;
+        std::set<RegionNumber> regions = before.marks_.of(owner);
+        for (const auto& [first, run] : before.grants_.runs())
+            for (RegionNumber region = first; run.owner == owner && region < run.end(); ++region)
+                regions.insert(region);
+        place_marks(owner, regions, device_knows);
+        const bool named = !device_knows || !same_size || mark_dirty(owner, &before.sync_);
         if (before.marks_.has_everything(owner) || !named) mark_everything(owner, false);
-        const bool copies = std::any_of(before.grants_.runs().begin(), before.grants_.runs().end(),
-                                        [who = owner](const auto& entry) { return entry.second.owner == who; });
-        if (!copies && !marks_.has_everything(owner) && marks_.of(owner).empty()) continue;
+        if (!marks_.has_everything(owner) && marks_.of(owner).empty()) continue;
         boots_[owner] = boot;
         outdated_.insert(owner);
     }
-    take_grants(before, device_knows);
     find_orphans();
+}
+
+/// An earlier instance of this node has drained its writes before this one was resumed.
+bool LogState::may_live_on(Owner owner, Owner own) {
+    return owner.node != own.node && owner.luid != legacy_luid;
 }
 
 void LogState::place_marks(Owner owner, const std::set<RegionNumber>& regions, bool device_knows) {
@@ -88,14 +95,16 @@ void LogState::place_marks(Owner owner, const std::set<RegionNumber>& regions, b
         if (region < region_count() && !(device_knows && clean_.test(region))) place_mark(owner, region);
 }
 
-void LogState::take_grants(const LogState& before, bool device_knows) {
-    for (const auto& [first, run] : before.grants_.runs()) {
-        if (!outdated_.contains(run.owner) || run.end() > region_count()) continue;
-        if (device_knows && clean_.test(run.first)) continue;
-        for (RegionNumber region = run.first; region < run.end(); ++region)
-            make_stale(region);
-        grants_.grant(run);
-    }
+/// What of it is not over: a run is copied in order.
+void LogState::take_grant(Run run, bool device_knows) {
+    const RegionNumber end = std::min(run.end(), region_count());
+    while (run.first < end && device_knows && clean_.test(run.first))
+        ++run.first;
+    if (run.first >= end) return;
+    run.count = end - run.first;
+    for (RegionNumber region = run.first; region < end; ++region)
+        make_stale(region);
+    grants_.grant(run);
 }
 
 /// Marks all that is not clean, of those `among` if given. False if that is too much to be known one by one.

@@ -202,6 +202,7 @@ void MirrorLogCore::after_event(Instant now, Effects& effects) {
     if (valid_) {
         serve_joiners(now, effects);
         watch_fencing(now, effects);
+        end_doubts(now, effects);
         legacy_server_changed(effects);
         update_durability(now, effects);
         answer_waiting_work(now, effects);
@@ -242,6 +243,7 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
             consider(device_rewrite_due_);
         if (now < device_doubt_until_ && (takes_over_ || state_->hands_device_over())) consider(device_doubt_until_);
         consider(digest_due_);
+        if (!doubted_.empty() && quorate()) consider(doubted_until_);
     }
     if (control_.has_undelivered()) consider(control_.resend_due());
     if (sender_) consider(sender_heard_ + ControlOutbox::resend_after);

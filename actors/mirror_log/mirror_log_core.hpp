@@ -70,8 +70,7 @@ class MirrorLogCore {
     void device_read(const Result<DeviceImage, DeviceError>& image, Instant now, Effects& effects);
     void device_written(std::uint64_t write, const Result<void, DeviceError>& outcome, Instant now, Effects& effects);
     void timer(Instant now, Effects& effects);
-    /// Proof that the node is gone for good: its kernel writes no more. Multicast, and applied on delivery. Refused
-    /// with a line for a node that is in the ring.
+    /// Proof that the node is gone for good: its kernel writes no more. Refused for a node that is in the ring.
     void node_gone(NodeId node, Instant now, Effects& effects);
     /// The kernel forgot this instance: everything of it ends, nobody is answered.
     void abandon(Instant now, Effects& effects);
@@ -184,6 +183,8 @@ class MirrorLogCore {
     void heard_anew(MemberId sender, const Anew& anew, Instant now, Effects& effects);
     void start_anew(Instant now, Effects& effects);
     void watch_fencing(Instant now, Effects& effects);
+    void take_before(const LogState& before, bool device_knows, Instant now);
+    void end_doubts(Instant now, Effects& effects);
     void compare_digest(MemberId sender, const StateDigest& theirs, Effects& effects);
     void rejoin(Effects& effects);
     void lose_state(Instant now, Effects& effects);
@@ -226,8 +227,6 @@ class MirrorLogCore {
     void note_durable_ops(MemberId origin, const Ops& ops);
     void update_durability(Instant now, Effects& effects);
     void hold_writes_if_late(Instant now);
-    /// A timer that is so late was one of a daemon that was stopped: what became of the ring meanwhile, it hears next.
-    static constexpr Instant stopped_when_late_by = std::chrono::seconds{1};
     void start_write(Instant now, Effects& effects);
     void take_device_over(Instant now, Effects& effects);
     void hand_device_over(Instant now, Effects& effects);
@@ -254,8 +253,7 @@ class MirrorLogCore {
     LifeState life_ = LifeState::opening;
     bool constructed_ = false, ended_ = false;
     /// Constructed by a reconnect: the kernel's hint and marks are not known.
-    bool reconnected_ = false;
-    bool resumed_before_ = false;
+    bool reconnected_ = false, resumed_before_ = false;
     /// A state of this instance had quorum, or came from a member: nosync no longer speaks of it.
     bool had_quorum_ = false;
     /// Of the last RESUME.
@@ -270,13 +268,11 @@ class MirrorLogCore {
     bool in_use_ = false;
     /// The kernel stopped recovery and has not resumed since.
     bool past_presuspend_ = false;
-    /// Created again without a state file: it may have, and "is being recovered" was said so many times since it asked
-    /// for work.
+    /// Created again without a state file: it may have; "is being recovered" was said so often since it asked for work.
     bool may_be_presuspended_ = false;
     std::uint32_t recovering_told_ = 0;
     std::vector<KernelRequest> waiting_, resume_requests_, leave_requests_;
-    std::optional<Instant> leave_due_;
-    std::optional<Instant> scheduled_;
+    std::optional<Instant> leave_due_, scheduled_;
 
     // the kernel
     HintTracker hint_;
@@ -339,6 +335,11 @@ class MirrorLogCore {
     /// We start the state; no other member has one.
     bool founding_ = false;
     StateKept state_kept_ = StateKept::nothing;
+    /// What an earlier instance left behind; counts in place of the state in memory.
+    std::optional<LogState> before_;
+    /// Nodes whose marks were taken from there, until they have certainly left in good order.
+    std::set<NodeId> doubted_;
+    Instant doubted_until_{};
     /// It may only in this ring; nothing: in any (corosync was lost, and nobody else could have quorum meanwhile).
     std::optional<std::uint64_t> kept_ring_;
     std::optional<StateReceiver> receiver_;
@@ -392,7 +393,6 @@ class MirrorLogCore {
 
     // counters
     std::uint64_t requests_ = 0, bad_requests_ = 0, rounds_ = 0, marked_ahead_ = 0;
-    /// Of the regions in sync.
     ProgressMeter progress_meter_;
     std::uint64_t recovered_here_ = 0, digest_differences_ = 0;
 };

@@ -70,16 +70,14 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
         state_.emplace(args_.region_count);
         state_->start_kept(*kept_, owner());
     } else {
-        const std::optional<LogState> before = std::exchange(state_, std::nullopt);
+        const std::optional<LogState> before = std::exchange(before_ ? before_ : state_, std::nullopt);
         state_.emplace(args_.region_count);
         if (image != nullptr && image->is_log)
             state_->start_from(image->words, image->region_count, nosync && first_start);
         else
             state_->start(nosync && first_start);
         if (!first_start) state_->assume_all_reached();
-        const bool device_knows = image != nullptr && image->is_log;
-        if (before && state_kept_ == StateKept::others) state_->take_others(*before, owner(), device_knows);
-        if (before && state_kept_ == StateKept::marks) state_->take_marks(*before, owner(), device_knows);
+        if (before) take_before(*before, image != nullptr && image->is_log, now);
     }
     if (image != nullptr) writer_.everything_changed(args_.region_count);
     state_->begin_lineage(token_);
@@ -97,6 +95,23 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
     // What was delivered meanwhile concerns members that came later.
     for (const GroupEvent& event : std::exchange(backlog_, {}))
         if (applying_) apply(event, now, effects);
+}
+
+void MirrorLogCore::take_before(const LogState& before, bool device_knows, Instant now) {
+    if (state_kept_ == StateKept::nothing) return;
+    if (state_kept_ != StateKept::marks) return state_->take_others(before, owner(), device_knows);
+    state_->take_marks(before, owner(), device_knows);
+    doubted_until_ = now + config_.settings.back_within;
+    for (const Owner who : state_->absent_owners())
+        if (before.present(who)) doubted_.insert(who.node);
+}
+
+/// Who had died would be back by now, with its kernel's marks.
+void MirrorLogCore::end_doubts(Instant now, Effects& effects) {
+    if (doubted_.empty() || !quorate() || now < doubted_until_) return;
+    for (const NodeId node : std::exchange(doubted_, {}))
+        outbox_.add({OpKind::node_gone, node, 1});
+    outbox_.send(effects, now);
 }
 
 // Until the state is here only what brings it counts; what is delivered behind its point is kept, and all since the

@@ -49,8 +49,9 @@ void MirrorLogCore::notice_use(const KernelRequest& request, Instant now, Effect
         resume_again(now, effects);
     } else if (life_ == LifeState::suspended) {
         start_joining(true, effects);
-    } else if (life_ == LifeState::joining && !in_group_ && !in_use_) {
-        in_use_ = true;
+        // Its RESUME was lost, or it has been in use all the time.
+        hint_.reconnected();
+    } else if (!std::exchange(in_use_, true) && life_ == LifeState::joining && !in_group_) {
         effects.emplace_back(JoinEffect{in_use_});
     }
 }
@@ -148,7 +149,14 @@ void MirrorLogCore::superseded(Instant now, Effects& effects) {
     const bool member = life_ == LifeState::joining || life_ == LifeState::active || life_ == LifeState::presuspended;
     if (ended_ || !member) return;
     say(LogLevel::notice, "the kernel uses another instance of it: this one leaves", effects);
-    start_leaving(now, effects);
+    if (valid_ || in_use_) {
+        start_leaving(now, effects);
+    } else {
+        // It may be the one after all, so what is known of its kernel stays: a request will show it.
+        reset_membership();
+        effects.emplace_back(LeaveEffect{});
+        enter(LifeState::suspended, now, effects);
+    }
     after_event(now, effects);
 }
 
@@ -183,10 +191,9 @@ void MirrorLogCore::finish_leaving(Effects& effects) {
     const bool alone = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1;
     const bool last = valid_ && state_->confirmer_of(self_) == nullptr;
     LeftBehind left = left_behind();
-    if (valid_)
-        state_kept_ = alone ? StateKept::whole : last ? StateKept::others : StateKept::nothing;
-    else if (state_kept_ == StateKept::whole)
-        state_kept_ = StateKept::others;
+    state_kept_ = alone ? StateKept::whole : last ? StateKept::others : StateKept::nothing;
+    before_.reset();
+    doubted_.clear();
     leave_due_.reset();
     if (view_) kept_ring_ = view_->ring;
     resumed_before_ = true;
@@ -214,18 +221,19 @@ void MirrorLogCore::finish_leaving(Effects& effects) {
 /// Kernels without their daemons may still write what they had marked: a table that is loaded again makes another
 /// instance, which starts the log if their daemons are gone by then.
 LeftBehind MirrorLogCore::left_behind() const {
-    const bool known = valid_ || (state_kept_ != StateKept::nothing && !applying_);
-    if (!known || !state_ || !state_->knows_others(owner())) return {};
-    return {state_->save(), !valid_ || state_->confirmer_of(self_) == nullptr};
+    // Others may be there that have a state: they know more.
+    const bool waits = !valid_ && (state_kept_ != StateKept::others || applying_ || !older_.empty());
+    const std::optional<LogState>& known = before_ ? before_ : state_;
+    if (waits || !known || !known->knows_others(owner())) return {};
+    return {known->save(), !valid_ || known->confirmer_of(self_) == nullptr};
 }
 
 void MirrorLogCore::inherit(const LeftBehind& left_behind) {
     if (ended_ || life_ != LifeState::joining || in_group_ || state_kept_ != StateKept::nothing) return;
-    auto before = LogState::from_saved(left_behind.state);
-    if (!before) return;
-    state_ = std::move(before);
+    before_ = LogState::from_saved(left_behind.state);
+    if (!before_) return;
     state_kept_ = left_behind.last ? StateKept::others : StateKept::marks;
-    had_quorum_ = true;
+    had_quorum_ = had_quorum_ || left_behind.last;
 }
 
 void MirrorLogCore::destroy(const KernelRequest& request, Instant now, Effects& effects) {
@@ -253,7 +261,7 @@ void MirrorLogCore::destroy(const KernelRequest& request, Instant now, Effects& 
 void MirrorLogCore::abandon(Instant, Effects& effects) {
     if (ended_) return;
     ended_ = true;
-    if (in_group_ || life_ == LifeState::joining) effects.emplace_back(LeaveEffect{});
+    if (in_group_ || life_ == LifeState::joining) effects.emplace_back(LeaveEffect{left_behind()});
     effects.emplace_back(EndEffect{});
 }
 

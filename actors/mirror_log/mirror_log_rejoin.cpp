@@ -8,6 +8,7 @@ void MirrorLogCore::became_valid(bool known, Instant now, Effects& effects) {
     valid_ = true;
     founding_ = false;
     state_kept_ = StateKept::nothing;
+    before_.reset();
     last_server_ = {};
     handed_whole_.reset();
     // What came with the state may still wait for its confirmation, by whoever confirmed until now.

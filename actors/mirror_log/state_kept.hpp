@@ -6,7 +6,7 @@
 namespace cmirror::mirror_log {
 
 /// What of an earlier state a start uses: all of it, as nobody else was there since; what it says of others, who may
-/// live on out of sight and mark more; or only what they had marked, if they went a moment after this node had left.
+/// live on out of sight and mark more; or what they had marked, if they went a moment after this node had left.
 enum class StateKept : std::uint8_t { nothing, marks, others, whole };
 
 }  // namespace cmirror::mirror_log

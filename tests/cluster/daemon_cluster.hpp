@@ -63,6 +63,8 @@ class DaemonCluster {
     /// Writes to the regions first, first + 3, ... again and again.
     void write(NodeId node, RegionNumber first);
     void suspend_and_resume(NodeId node, unsigned times);
+    /// Marks a region; true once that is durable, and the mark is given up then.
+    std::shared_ptr<const bool> mark_once(NodeId node, RegionNumber region);
     /// The writers end with the write that is under way.
     void stop() { stopping_ = true; }
     /// One question, and its answer.
@@ -78,6 +80,8 @@ class DaemonCluster {
 
     // -- faults
     void kill_daemon(NodeId node);
+    /// Nobody reads what the daemon says, until it is read again.
+    void ignore_output(NodeId node, bool ignored) { nodes_.at(node)->output_ignored = ignored; }
     void start_daemon(NodeId node);
     pid_t daemon(NodeId node) const { return nodes_.at(node)->daemon; }
     CorosyncCluster& corosync() { return corosync_; }
@@ -103,6 +107,7 @@ class DaemonCluster {
         NodeId id = 0;
         pid_t daemon = 0;
         UniqueFd output;
+        bool output_ignored = false;
         std::string log;
         std::unique_ptr<KernelStandIn> kernel;
         Luid luid = 0;

@@ -4,6 +4,7 @@
 #include <array>
 #include <csignal>
 
+#include "tests/cluster/loop_device.hpp"
 #include "tests/cluster/three_daemons.hpp"
 
 namespace cmirror::test {
@@ -13,6 +14,8 @@ namespace {
 constexpr std::size_t lines_max = 12;
 
 struct LostNodes : ThreeDaemons {
+    using ThreeDaemons::ThreeDaemons;
+
     std::array<std::size_t, DaemonCluster::node_count + 1> from{};
 
     void begin_event() {
@@ -89,18 +92,17 @@ TEST_F(LostNodes, corosync_that_is_paused_for_longer_than_its_token) {
     expect_well_and_in_sync();
 }
 
-TEST_F(LostNodes, whole_cluster_stopped_and_started_in_every_order) {
-    start_in_sync();
-    start_writing();
-    std::array<NodeId, 3> order{1, 2, 3};
-    do {
+struct WholeCluster : LostNodes {
+    using Order = std::array<NodeId, 3>;
+    using LostNodes::LostNodes;
+
+    void stop_and_start(const Order& stop, const Order& start) {
         begin_event();
-        for (const NodeId id : order)
+        for (const NodeId id : stop)
             cluster.corosync().stop(id);
-        for (const NodeId id : order)
+        for (const NodeId id : stop)
             ASSERT_TRUE(until_told(id, "corosync is gone")) << cluster.report();
-        // The first to end is the first to come back: what it knows is the oldest.
-        for (const NodeId id : order)
+        for (const NodeId id : start)
             cluster.corosync().start(id);
         recovers_and_goes_on();
         for (const NodeId id : {1U, 2U, 3U}) {
@@ -109,6 +111,37 @@ TEST_F(LostNodes, whole_cluster_stopped_and_started_in_every_order) {
             EXPECT_EQ(cluster.kernel(id).counters().reconnects, 0U) << "its daemon lives";
         }
         expect_no_flood(3 * lines_max);
+    }
+};
+
+TEST_F(WholeCluster, stopped_and_started_in_every_order) {
+    start_in_sync();
+    start_writing();
+    Order stop{1, 2, 3};
+    do {
+        Order start{1, 2, 3};
+        do {
+            ASSERT_NO_FATAL_FAILURE(stop_and_start(stop, start));
+        } while (std::ranges::next_permutation(start).found);
+    } while (std::ranges::next_permutation(stop).found);
+    expect_well();
+}
+
+struct WithLogDevice {
+    LoopDevice device{std::uint64_t{1} << 20U};
+};
+
+struct WholeClusterOnDisk : WithLogDevice, WholeCluster {
+    WholeClusterOnDisk() : WholeCluster("clustered-disk " + device.number) {}
+};
+
+// The first to end is the first to come back: what it knows is the oldest.
+TEST_F(WholeClusterOnDisk, stopped_and_started_in_the_same_order) {
+    start_in_sync();
+    start_writing();
+    Order order{1, 2, 3};
+    do {
+        ASSERT_NO_FATAL_FAILURE(stop_and_start(order, order));
     } while (std::ranges::next_permutation(order).found);
     expect_well();
 }
@@ -123,13 +156,14 @@ TEST_F(LostNodes, two_nodes_lost_at_once) {
         cluster.kill_daemon(id);
     ASSERT_TRUE(until_told(3, "node 1 is lost")) << cluster.report();
     ASSERT_TRUE(until_told(3, "node 2 is lost")) << cluster.report();
-    EXPECT_TRUE(cluster.ask(3, RequestType::in_sync, RegionNumber{63}));
+    const auto mark = expect_marks_wait(3);
     for (const NodeId id : {1U, 2U}) {
         cluster.corosync().start(id);
         cluster.start_daemon(id);
     }
     // The two that were lost may have been a quorum by themselves: what they wrote nobody knows any more.
     recovers_and_goes_on();
+    expect_durable(mark);
     expect_told(3, "node 1 is lost");
     expect_no_flood(2 * lines_max);
     expect_well();
@@ -159,10 +193,15 @@ TEST_F(LostNodes, all_three_apart) {
         cluster.corosync().disconnect(id);
     for (const NodeId id : {1U, 2U, 3U})
         ASSERT_TRUE(until_told(id, "node " + std::to_string(id % 3 + 1) + " is lost")) << cluster.report();
+    std::vector<std::shared_ptr<const bool>> marks;
+    for (const NodeId id : {1U, 2U, 3U})
+        marks.push_back(expect_marks_wait(id));
     for (const NodeId id : {2U, 3U, 1U})
         cluster.corosync().connect(id);
     // Which of them came together first decides whether the third may have written with a quorum meanwhile.
     recovers_and_goes_on();
+    for (const auto& mark : marks)
+        expect_durable(mark);
     expect_no_flood(2 * lines_max);
     expect_well();
 }

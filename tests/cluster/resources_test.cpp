@@ -19,6 +19,10 @@ struct Use {
     std::uint64_t locked_kib = 0;
     std::size_t descriptors = 0;
     std::size_t threads = 0;
+    /// Of malloc, beside the main one: each takes 64 MiB of addresses, most of them without any access.
+    std::size_t arenas = 0;
+    /// Of threads: larger than what the program sets, with their guard behind them.
+    std::size_t large_stacks = 0;
 };
 
 Use use_of(pid_t process) {
@@ -32,6 +36,20 @@ Use use_of(pid_t process) {
     }
     for ([[maybe_unused]] const auto& entry : fs::directory_iterator(folder + "/fd"))
         ++use.descriptors;
+    constexpr std::uint64_t stack_max = 1U << 20U;
+    constexpr std::uint64_t arena_min = 32U << 20U;
+    std::ifstream maps{folder + "/maps"};
+    std::uint64_t guard_end = 0;
+    for (std::string line; std::getline(maps, line);) {
+        std::size_t behind = 0;
+        const auto first = std::stoull(line, &behind, 16);
+        const auto end = std::stoull(line.substr(behind + 1), nullptr, 16);
+        const auto access = line.substr(line.find(' ') + 1, 4);
+        if (access == "---p" && end - first >= arena_min) ++use.arenas;
+        if (access == "rw-p" && first == guard_end && end - first > stack_max && end - first < arena_min)
+            ++use.large_stacks;
+        guard_end = access == "---p" && end - first == 4096 ? end : 0;
+    }
     return use;
 }
 
@@ -103,6 +121,8 @@ TEST_F(Resources, two_hundred_logs_at_once) {
     EXPECT_LT(before.resident_kib, 64U * 1024) << "with no log";
     EXPECT_LT(with.resident_kib - before.resident_kib, 128U * 1024);
     EXPECT_GT(with.locked_kib, 0U) << "its memory is locked";
+    EXPECT_EQ(with.arenas, 0U) << "beside the main one";
+    EXPECT_EQ(with.large_stacks, 0U);
     for (unsigned number = 0; number < logs; ++number)
         ASSERT_NO_FATAL_FAILURE(remove(number)) << number;
     EXPECT_TRUE(cluster.until([&] { return use().descriptors <= before.descriptors + 1; })) << use().descriptors;
@@ -152,6 +172,51 @@ TEST_F(Resources, without_descriptors_new_logs_are_refused_or_wait_and_old_ones_
     EXPECT_LE(cluster.lines_since(1, from).size(), 20U) << cluster.report();
     for (const unsigned number : {0U, 9U, 29U})
         remove(number);
+}
+
+// Its group has a connection of its own. The groups of the others have theirs.
+TEST_F(Resources, without_descriptors_a_new_log_waits_for_its_group_and_old_ones_go_on) {
+    ASSERT_EQ(create(0), 0);
+    const auto from = cluster.said(1);
+    const auto told = [&](const std::string& what) {
+        const auto lines = cluster.lines_since(1, from);
+        return std::ranges::count_if(lines, [&](const auto& line) { return line.find(what) != std::string::npos; });
+    };
+    limit(RLIMIT_NOFILE, use().descriptors);
+    choose(1);
+    ASSERT_EQ(ask(RequestType::ctr, ConstructorText{table(1), false}), 0) << cluster.report();
+    bool resumed = false;
+    cluster.kernel(1).ask(RequestType::resume, {}, [&](const KernelAnswer&) { resumed = true; });
+    ASSERT_TRUE(cluster.until([&] { return told("\"LVM-1\" cannot be joined") > 0; })) << cluster.report();
+    EXPECT_FALSE(resumed);
+    for (RegionNumber region = 0; region < 64; ++region)
+        ASSERT_EQ(write(0, region), 0) << cluster.report();
+    EXPECT_EQ(told("is lost"), 0) << "corosync is there" << cluster.report();
+    limit(RLIMIT_NOFILE, 1024);
+    choose(1);
+    EXPECT_EQ(ask(RequestType::resume), 0) << cluster.report();
+    EXPECT_EQ(write(1, 7), 0) << cluster.report();
+    EXPECT_LE(cluster.lines_since(1, from).size(), 20U) << cluster.report();
+    for (const unsigned number : {0U, 1U})
+        remove(number);
+}
+
+// The pipe's other end takes nothing, as a terminal or a log service that hangs.
+TEST_F(Resources, log_that_nobody_reads_keeps_nobody_waiting) {
+    cluster.ignore_output(1, true);
+    constexpr unsigned logs = 300;
+    for (unsigned number = 0; number < logs; ++number) {
+        ASSERT_EQ(create(number), 0) << number;
+        ASSERT_EQ(write(number, 5), 0) << number;
+        ASSERT_NO_FATAL_FAILURE(remove(number));
+    }
+    cluster.ignore_output(1, false);
+    ASSERT_EQ(create(logs), 0);
+    const auto lost = [&] {
+        const auto lines = cluster.lines_since(1, 0);
+        return std::ranges::any_of(lines, [](const auto& line) { return line.find("LVM-300") != std::string::npos; });
+    };
+    EXPECT_TRUE(cluster.until(lost)) << "it is told again what happens" << cluster.report();
 }
 
 TEST_F(Resources, without_memory_a_large_log_is_refused_and_small_ones_go_on) {

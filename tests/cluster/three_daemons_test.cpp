@@ -43,7 +43,12 @@ TEST_F(ThreeDaemons, corosync_that_is_killed_and_started_again) {
     start_writing();
     cluster.corosync().kill(2);
     ASSERT_TRUE(cluster.until_more_writes(20, {1, 3})) << cluster.report();
+    ASSERT_TRUE(cluster.until([this] { return cluster.snapshot(2)->state == "joining"; })) << cluster.report();
+    const auto mark = cluster.mark_once(2, written_by_another(2));
+    EXPECT_TRUE(cluster.ask(2, RequestType::get_sync_count)) << cluster.report();
+    EXPECT_FALSE(*mark) << cluster.report();
     cluster.corosync().start(2);
+    expect_durable(mark);
     ASSERT_TRUE(cluster.until_more_writes(20, {1, 2, 3})) << cluster.report();
     EXPECT_EQ(cluster.kernel(2).counters().reconnects, 0U) << "its daemon lives";
     expect_well();
@@ -58,13 +63,14 @@ TEST_F(ThreeDaemons, node_that_is_cut_off_waits_and_goes_on) {
         return seen && seen->quorum == "NO";
     })) << cluster.report();
     ASSERT_TRUE(cluster.until_more_writes(20, {1, 2})) << cluster.report();
-    // Without quorum questions are answered, and new marks are not durable.
-    EXPECT_TRUE(cluster.ask(3, RequestType::in_sync, RegionNumber{63}));
+    const auto mark = expect_marks_wait(3);
     const auto before = cluster.writes(3);
     ASSERT_TRUE(cluster.until_more_writes(50, {1, 2})) << cluster.report();
     // Regions that it has marked already may be written without a round; new ones not.
     EXPECT_LE(cluster.writes(3) - before, DaemonCluster::region_count) << cluster.report();
+    EXPECT_FALSE(*mark);
     cluster.corosync().connect(3);
+    expect_durable(mark);
     expect_well();
 }
 

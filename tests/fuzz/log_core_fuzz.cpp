@@ -231,6 +231,7 @@ class World {
     void join() {
         if (joined_) return;
         joined_ = true;
+        if (!left_behind_.state.empty()) core_.inherit(std::exchange(left_behind_, {}));
         inbox_.clear();
         inbox_.emplace_back(Membership{self, members(), {}, {{self, ChangeReason::join}}});
     }
@@ -262,7 +263,8 @@ class World {
             if (const auto* keep = std::get_if<KeepEffect>(&effect)) check_patches(*keep);
             if (const auto* wake = std::get_if<WakeEffect>(&effect)) wake_ = wake->at;
             if (std::holds_alternative<JoinEffect>(effect)) join();
-            if (std::holds_alternative<LeaveEffect>(effect)) {
+            if (const auto* leave = std::get_if<LeaveEffect>(&effect)) {
+                if (!leave->left_behind.state.empty()) left_behind_ = leave->left_behind;
                 joined_ = false;
                 inbox_.clear();
             }
@@ -283,6 +285,7 @@ class World {
     MirrorLogCore core_;
     bool disk_ = false;
     bool joined_ = false;
+    LeftBehind left_behind_;
     Instant now_{std::chrono::seconds{1000}};
     std::optional<Instant> wake_;
     std::deque<Event> inbox_;

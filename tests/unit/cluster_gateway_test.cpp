@@ -42,12 +42,12 @@ TEST_F(ClusterGatewayCoreTest, log_that_is_in_use_supersedes_another_of_its_grou
 TEST_F(ClusterGatewayCoreTest, what_a_log_left_behind_reaches_the_next_one_once_and_first) {
     connect();
     enter(7, 1);
-    core.leave_behind(uuid("other"), left(3), now, effects);
-    core.leave_behind(uuid("log"), left(3), now, effects);
-    core.leave_behind(uuid("log"), left(5), now, effects);
+    core.leave_behind(uuid("other"), left(3), now);
+    core.leave_behind(uuid("log"), left(3), now);
+    core.leave_behind(uuid("log"), left(5), now);
     core.leave(uuid("log"), 7, now, effects);
     // A leave that left nothing takes nothing away.
-    core.leave_behind(uuid("log"), {}, now, effects);
+    core.leave_behind(uuid("log"), {}, now);
     core.on_membership(1, {self, {}, {{self, ChangeReason::leave}}, {}}, now, effects);
     core.join(uuid("log"), 8, true, now, effects);
     core.on_group_opened(2, true, {}, now, effects);
@@ -59,28 +59,35 @@ TEST_F(ClusterGatewayCoreTest, what_a_log_left_behind_reaches_the_next_one_once_
     EXPECT_EQ(take(), Words{"tell 8 member"});
 }
 
-TEST_F(ClusterGatewayCoreTest, what_others_had_as_well_counts_for_a_moment) {
+TEST_F(ClusterGatewayCoreTest, what_is_left_behind_counts_for_a_while) {
     connect();
     JoinId id = 0;
-    for (const auto late : {0ms, 1ms}) {
-        core.leave_behind(uuid("log"), left(5, false), now, effects);
-        now += Core::shared_counts_for + late;
+    for (const auto early : {1ms, 0ms}) {
+        core.leave_behind(uuid("log"), left(5), now);
+        EXPECT_EQ(core.next_due(), now + Core::left_behind_for);
+        now += Core::left_behind_for - early;
         core.join(uuid("log"), 8, true, now, effects);
         core.on_group_opened(++id, true, {}, now, effects);
         core.on_join_called(id, ClusterCall::done, now, effects);
         take();
         confirm(id);
-        EXPECT_EQ(take().front(), late == 0ms ? "tell 8 left behind 5" : "tell 8 member");
+        EXPECT_EQ(take().front(), early == 1ms ? "tell 8 left behind 5" : "tell 8 member");
+        EXPECT_FALSE(core.next_due());
         core.on_log_gone(8, now, effects);
     }
 }
 
-TEST_F(ClusterGatewayCoreTest, what_is_left_behind_by_too_many_is_dropped_with_a_line_and_the_oldest_first) {
+TEST_F(ClusterGatewayCoreTest, what_nobody_inherits_is_dropped_in_time) {
     connect();
-    for (int i = 0; i <= 256; ++i)
-        core.leave_behind(uuid("log" + std::to_string(i)), left(1), now, effects);
-    EXPECT_EQ(lines(), 1U);
-    take();
+    core.leave_behind(uuid("log"), left(5), now);
+    advance(Core::left_behind_for);
+    EXPECT_FALSE(core.next_due());
+}
+
+TEST_F(ClusterGatewayCoreTest, what_is_left_behind_is_bounded_and_the_oldest_goes_first) {
+    connect();
+    for (const auto* name : {"log0", "log1", "log2"})
+        core.leave_behind(uuid(name), left(Core::left_behind_max / 2), now);
     JoinId id = 0;
     for (const auto* name : {"log0", "log1"}) {
         core.join(uuid(name), ++id, true, now, effects);
@@ -88,8 +95,7 @@ TEST_F(ClusterGatewayCoreTest, what_is_left_behind_by_too_many_is_dropped_with_a
         core.on_join_called(id, ClusterCall::done, now, effects);
         take();
         confirm(id);
-        const bool told = take().front() == "tell " + std::to_string(id) + " left behind 1";
-        EXPECT_EQ(told, id == 2);
+        EXPECT_EQ(take().front().find("left behind") != std::string::npos, id == 2);
     }
 }
 

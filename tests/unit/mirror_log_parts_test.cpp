@@ -288,7 +288,9 @@ TEST_F(Transfer, state_that_does_not_compress_travels_a_chunk_at_a_time) {
     start();
     while (!sender.done()) {
         const StateChunk chunk = next_chunk();
-        if (chunk.compressed.size() >= StateSender::bytes_ahead) EXPECT_EQ(next, effects.size());
+        if (chunk.compressed.size() >= StateSender::bytes_ahead) {
+            EXPECT_EQ(next, effects.size());
+        }
         deliver(chunk);
     }
     EXPECT_EQ(taken, StateReceiver::Taken::complete);

@@ -70,6 +70,58 @@ TEST_F(Reload, table_loaded_again_finds_the_others_gone_and_leaves_alone_what_th
     }
 }
 
+// It cannot be told from one whose daemon died just then: what it had marked and was copying waits for it, for a while.
+TEST_F(Reload, who_left_in_good_order_is_waited_for_a_minute_alone) {
+    for (const std::string table : {core_log, disk_log}) {
+        use(table);
+        start({1, 2});
+        const RegionNumber copied = pair(2, R::get_resync_work).region;
+        call(2, R::flush, list({60}));
+        for (const NodeId id : {1U, 2U})
+            for (const R type : {R::presuspend, R::postsuspend})
+                call(id, type);
+        cluster->reload(1);
+        ASSERT_TRUE(node(1).core->valid());
+        EXPECT_TRUE(state(1).marks().marked_by(owner(2), copied));
+        EXPECT_TRUE(state(1).marks().marked_by(owner(2), 60));
+        EXPECT_FALSE(state(1).marks().has_everything(owner(2)));
+        cluster->advance(Settings{}.back_within);
+        EXPECT_TRUE(state(1).absent_owners().empty());
+        recover_all(1);
+    }
+}
+
+// The administrator says that the legs are equal, and so they are but for what was marked.
+TEST_F(Reload, nosync_counts_for_what_the_others_had_not_marked) {
+    call(2, R::flush, list({6}));
+    for (const NodeId id : {1U, 3U})
+        for (const R type : {R::presuspend, R::postsuspend})
+            call(id, type);
+    cluster->kill(2);
+    cluster->reload(1, "71680 clustered-core 1024 nosync");
+    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 1U);
+    EXPECT_EQ(integer(1, R::get_sync_count), 69U);
+    cluster->restart(2, false);
+    call(2, R::clear_region, list({6}));
+    recover_all(2);
+    expect_equal({1, 2});
+}
+
+// Its node is in the ring again, without a daemon.
+TEST_F(Reload, suspend_of_a_log_that_was_alone_keeps_what_others_had_marked) {
+    call(2, R::flush, list({6}));
+    cluster->lose({2, 3}, ChangeReason::node_down);
+    cluster->set_quorum(1, true);
+    cluster->advance(20s);
+    for (const R type : {R::presuspend, R::postsuspend})
+        call(1, type);
+    cluster->add(2);
+    call(1, R::resume);
+    cluster->advance(20s);
+    ASSERT_TRUE(node(1).core->valid());
+    EXPECT_EQ(pair(1, R::get_resync_work).flag, 0U);
+}
+
 // They had marked nothing, and nobody waits for them.
 TEST_F(Reload, table_loaded_again_as_the_others_leave_has_nothing_of_them) {
     for (const NodeId id : {1U, 2U, 3U})
@@ -113,6 +165,25 @@ TEST_F(Reload, table_loaded_again_beside_others_takes_their_state) {
     EXPECT_FALSE(state(1).marks().has_everything(owner(3)));
     EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 1U);
     expect_equal({1, 2});
+}
+
+// Two instances are created again, and the one in use hears first that there is another: its kernel's hint and marks
+// are as unknown as before.
+TEST_F(Reload, log_that_gives_way_before_it_is_known_to_be_in_use_keeps_what_it_knows_of_its_kernel) {
+    cluster->lose_state_files = true;
+    for (const NodeId id : {2U, 3U})
+        for (const R type : {R::presuspend, R::postsuspend})
+            call(id, type);
+    cluster->kill(1);
+    cluster->revive(1, false);
+    call(1, R::ctr, ConstructorText{core_log, true});
+    cluster->ask(1, R::resume);
+    ASSERT_EQ(node(1).core->life(), LifeState::joining);
+    cluster->supersede(1);
+    EXPECT_EQ(node(1).core->life(), LifeState::suspended);
+    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 1U) << "a write that was let pass is on its way";
+    ASSERT_TRUE(node(1).core->valid());
+    EXPECT_TRUE(state(1).marks().has_everything(owner(1)));
 }
 
 }  // namespace

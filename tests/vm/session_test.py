@@ -19,6 +19,8 @@ PATTERN = "/dev/vdd"
 MIB = 32
 TAB = "/etc/cmirrortab"
 DEB = "/root/cmirrord.deb"
+NEXT_DEB = "/root/cmirrord-next.deb"
+NEXT_VERSION = "99.0.0"
 # What dpkg runs; the maintainer scripts are the package's.
 TOOLS = ("/usr/bin/dpkg", "/usr/bin/dpkg-deb", "/usr/bin/dpkg-query", "/usr/bin/dpkg-split", "/usr/bin/tar", "/usr/bin/rm", "/sbin/ldconfig",
          "/sbin/start-stop-daemon")
@@ -29,23 +31,66 @@ DPKG = "PATH=/usr/bin:/usr/sbin:/sbin:/bin /usr/bin/dpkg --force-depends"
 _package: list[Path] = []
 
 
-class SessionTest(vmtest.ClusterTest):
-    """The steps of one session, in the order of their names."""
+def next_version(package: Path, folder: Path) -> Path:
+    """The same package under a version that is yet to come."""
+    subprocess.run(["dpkg-deb", "--raw-extract", str(package), str(folder / "next")], check=True)
+    control = folder / "next/DEBIAN/control"
+    control.write_text(re.sub(r"(?m)^Version: .*$", f"Version: {NEXT_VERSION}", control.read_text()))
+    built = folder / "next.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", str(folder / "next"), str(built)], check=True, stdout=subprocess.DEVNULL)
+    return built
 
-    NODES = 3
+
+class PackageTest(vmtest.ClusterTest):
+    """Nodes with dpkg, and two versions of the package to install."""
 
     @classmethod
     def setUpClass(cls) -> None:
         folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         subprocess.run(["dpkg", "-x", str(_package[0]), str(folder)], check=True)
         programs = [str(folder / "usr/sbin" / name) for name in ("cmirrord", "cmirrorctl")] + [str(folder / "usr/bin/cmirror-sim")]
-        files = {DEB.strip("/"): _package[0], "var/lib/dpkg/status": "", "var/lib/dpkg/available": "", "var/lib/dpkg/info/format": "1\n",
+        files = {DEB.strip("/"): _package[0], NEXT_DEB.strip("/"): next_version(_package[0], folder), "var/lib/dpkg/status": "", "var/lib/dpkg/available": "", "var/lib/dpkg/info/format": "1\n",
                  "var/lib/dpkg/updates/.keep": "", "var/lib/dpkg/triggers/.keep": "", "etc/dpkg/dpkg.cfg": ""}
         cls.cluster = cls.enterClassContext(Cluster(nodes=cls.NODES, disks_mib=DISKS_MIB, files=files, tools=TOOLS,
                                                     libraries_of=programs))
         cls.cluster.fill_disk(PATTERN_DISK, seed=4)
         cls.cluster.start_corosync()
         cls.node = cls.cluster[1]
+
+    def upgrade_each(self, mirrors: tuple[Mirror, ...]) -> None:
+        """The next version comes to every node in turn, and the daemons change over, while the mirrors are written to on all nodes."""
+        nodes = self.cluster.nodes
+        writers = [Writer(mirror.on(node), PATTERN, 2, at_mib=node.nodeid * 4) for node in nodes.values() for mirror in mirrors]
+        longest = 0.0
+        for node in nodes.values():
+            before = [writer.written() for writer in writers]
+            daemon = Daemon(node)
+            pid = daemon.pid()
+            self.assertIn("Setting up cmirrord", node.check(f"{DPKG} --install {NEXT_DEB}", timeout=180))
+            self.assertEqual(node.check("/usr/bin/dpkg-query --show --showformat '${Version}' cmirrord"), NEXT_VERSION)
+            self.assertEqual(daemon.pid(), pid, "the daemon that serves mirrors runs on")
+            away = daemon.kill_and_start(pause_s=1)
+            for writer in writers:
+                writer.wait_more(16)
+            stall = max(writer.longest_pause(since - 1) for writer, since in zip(writers, before))
+            print(f"node {node.nodeid}: {stall:.2f} s, of which there was no daemon for {away:.2f} s", flush=True)
+            longest = max(longest, stall)
+        for writer in writers:
+            writer.stop()
+        print(f"longest stall on {len(nodes)} node(s) while the next version is installed and the daemons change over: {longest:.2f} s", flush=True)
+        for node in nodes.values():
+            self.assertNotIn("timed out", node.kernel_log(), "the kernel did not have to wait for 15 s")
+            self.assertNotRegex(node.kernel_log(), r"I/O error|log.*failed", "no write failed")
+            for mirror in mirrors:
+                self.assertTrue(mirror.on(node).status().complete, f"{mirror.name} is resynchronised on node {node.nodeid}")
+        for mirror in mirrors:
+            self.assert_legs_equal(mirror)
+
+
+class SessionTest(PackageTest):
+    """The steps of one session, in the order of their names."""
+
+    NODES = 3
 
     def setUp(self) -> None:
         if getattr(type(self), "broken", False):
@@ -120,29 +165,14 @@ class SessionTest(vmtest.ClusterTest):
         self.assert_legs_equal(Mirror(self.node, "data", mib=MIB))
         self.passed()
 
-    def test_2b_package_is_installed_again_under_load(self) -> None:
-        writers = [Writer(Mirror(node, "data"), PATTERN, 2, at_mib=node.nodeid * 4) for node in self.cluster.nodes.values()]
-        longest = 0.0
+    def test_2b_next_version_is_installed_under_load(self) -> None:
+        core = Mirror(self.node, "core", mib=16, offset_mib=MIB)
         for node in self.cluster.nodes.values():
-            before = [writer.written() for writer in writers]
-            daemon = Daemon(node)
-            pid = daemon.pid()
-            self.assertIn("Setting up cmirrord", node.check(f"{DPKG} --install {DEB}", timeout=180))
-            self.assertEqual(daemon.pid(), pid, "the daemon that serves mirrors runs on")
-            away = daemon.kill_and_start(pause_s=1)
-            for writer in writers:
-                writer.wait_more(16)
-            stall = max(writer.longest_pause(since - 1) for writer, since in zip(writers, before))
-            print(f"node {node.nodeid}: {stall:.2f} s, of which there was no daemon for {away:.2f} s", flush=True)
-            longest = max(longest, stall)
-        for writer in writers:
-            writer.stop()
-        print(f"longest stall while the package is installed again and the daemons change over: {longest:.2f} s", flush=True)
-        self.assertNotIn("timed out", self.node.kernel_log(), "the kernel did not have to wait for 15 s")
-        for node in (1, 2, 3):
-            mirror = Mirror(self.cluster[node], "data", mib=MIB)
-            self.assertTrue(mirror.status().complete, f"nothing is resynchronised on node {node}")
-        self.assert_legs_equal(Mirror(self.node, "data", mib=MIB))
+            core.on(node).create()
+        core.wait_in_sync()
+        self.upgrade_each((Mirror(self.node, "data", mib=MIB), core))
+        for node in self.cluster.nodes.values():
+            core.on(node).remove()
         self.passed()
 
     def test_3_lost_node_is_told_with_what_to_do(self) -> None:
@@ -199,6 +229,21 @@ class SessionTest(vmtest.ClusterTest):
                                           f"/usr/share/cmirrord {TAB} 2>/dev/null")[1]
             self.assertEqual(left, "")
         self.passed()
+
+
+class OneNodeTest(PackageTest):
+    """A node by itself."""
+
+    def test_next_version_is_installed_under_load(self) -> None:
+        self.node.check(f"{DPKG} --install {DEB}", timeout=180)
+        Daemon(self.node).start()
+        for disk, seed in ((LEG_A, 1), (LEG_B, 2), (LOG_DISK, 3)):
+            self.cluster.fill_disk(disk, seed)
+        log = ("clustered-disk", self.node.check("cat /sys/block/vdc/dev"))
+        mirrors = (Mirror(self.node, "core", mib=16), Mirror(self.node, "disk", log=log, mib=16, offset_mib=16))
+        for mirror in mirrors:
+            mirror.create().wait_in_sync()
+        self.upgrade_each(mirrors)
 
 
 def main() -> None:
