@@ -56,6 +56,7 @@ enum class OpKind : std::uint8_t {
     legacy_told = 18,  ///< the sender has told its marks in the field's words since the legacy join number `region`
     device_free = 19,  ///< relieved as the server `region` times: the sender's writes to the log device have ended;
                        ///< `count` device_behind_state: the state knows all that it says
+    reached = 20,      ///< the regions were in sync once, on a side that gave way
 };
 
 /// The `count` of marked_unknown behind the last mark that was unknown.

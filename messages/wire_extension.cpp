@@ -48,7 +48,7 @@ constexpr std::size_t confirmation_size = 4 + 4 + 8 + 8 + 4;
 bool is_sound(const Op& op) {
     // node_gone names a node where others name a region.
     if (op.kind == OpKind::node_gone && op.region > std::numeric_limits<NodeId>::max()) return false;
-    return op.kind >= OpKind::mark && op.kind <= OpKind::device_free && op.count >= 1 &&
+    return op.kind >= OpKind::mark && op.kind <= OpKind::reached && op.count >= 1 &&
            op.region <= std::numeric_limits<RegionNumber>::max() - op.count;
 }
 

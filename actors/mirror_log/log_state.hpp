@@ -118,6 +118,8 @@ class LogState {
     void start_kept(const KeptState& kept, Owner owner);
     /// Kernels may live that knew an earlier state: any region may be one that fell out of sync later.
     void assume_all_reached() { reached_.fill(true); }
+    /// Ops that tell which regions were in sync in `other`, a state of the same log that gave way, and not in this one.
+    std::vector<Op> not_reached_of(const LogState& other) const;
     /// After start() or start_from(): the marks and grants of everyone but `own` as `before` has them. Those kernels
     /// may live on, out of sight, and may have marked more since: any region, or any that the log device does not call
     /// clean (`device_knows`). What that calls clean is nobody's any more.

@@ -5,6 +5,7 @@
 #include "actors/mirror_log/failed_regions.hpp"
 #include "actors/mirror_log/log_state.hpp"
 #include "messages/wire_disk.hpp"
+#include "messages/wire_state_file.hpp"
 
 namespace cmirror::mirror_log {
 
@@ -106,6 +107,9 @@ void LogState::apply_to_regions(const Member& member, std::uint64_t seq, const O
                 break;
             case OpKind::copying:
                 copying(owner, region);
+                break;
+            case OpKind::reached:
+                if (reached_.set(region)) changed_lines_.insert(state_line_of(region));
                 break;
             default:
                 break;

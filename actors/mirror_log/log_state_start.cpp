@@ -85,6 +85,28 @@ void LogState::take_marks(const LogState& before, Owner own, bool device_knows) 
     find_orphans();
 }
 
+std::vector<Op> LogState::not_reached_of(const LogState& other) const {
+    constexpr std::size_t ops_max = 4096;
+    std::vector<Op> ops;
+    if (other.region_count() != region_count()) return ops;
+    const auto words = [](const RegionMap& map, RegionNumber region) { return map.raw()[region / 64]; };
+    for (RegionNumber region = 0; region < region_count(); ++region) {
+        // Whole words are alike nearly everywhere.
+        if (region % 64 == 0 && (words(other.reached_, region) & ~words(reached_, region)) == 0) {
+            region += 63;
+            continue;
+        }
+        if (!other.reached_.test(region) || reached_.test(region)) continue;
+        const bool goes_on = !ops.empty() && ops.back().region + ops.back().count == region;
+        if (goes_on && ops.back().count < op_regions_max) {
+            ++ops.back().count;
+        } else if (ops.size() < ops_max) {
+            ops.push_back({OpKind::reached, region, 1});
+        }
+    }
+    return ops;
+}
+
 /// An earlier instance of this node has drained its writes before this one was resumed.
 bool LogState::may_live_on(Owner owner, Owner own) {
     return owner.node != own.node && owner.luid != legacy_luid;

@@ -96,12 +96,14 @@ class MirrorLogCore {
     void start_joining(bool in_use, Effects& effects);
     /// A kernel sends it for an instance that it has resumed alone.
     static bool only_after_resume(const KernelRequest& request);
+    bool shows_use(const KernelRequest& request) const;
     void notice_use(const KernelRequest& request, Instant now, Effects& effects);
     void resume_again(Instant now, Effects& effects);
     void stop_recovery(const KernelRequest& request, Instant now, Effects& effects);
     void start_leaving(Instant now, Effects& effects);
     void continue_leaving(Instant now, Effects& effects);
     void finish_leaving(Effects& effects);
+    void drained();
     LeftBehind left_behind() const;
     void destroy(const KernelRequest& request, Instant now, Effects& effects);
     void enter(LifeState next, Instant now, Effects& effects);
@@ -256,16 +258,15 @@ class MirrorLogCore {
     bool reconnected_ = false, resumed_before_ = false;
     /// A state of this instance had quorum, or came from a member: nosync no longer speaks of it.
     bool had_quorum_ = false;
-    /// Of the last RESUME.
-    std::optional<std::uint32_t> resume_seq_;
+    std::optional<std::uint32_t> resume_seq_;  ///< of the last RESUME
     /// The next RESUME is a reconnect's, as its CTR was.
     bool reconnect_resumes_ = false;
     /// One was, since the last suspend began.
     bool resume_ignored_ = false;
     /// A reconnect's CTR was answered, and no RESUME since.
     bool resume_unanswered_ = false;
-    /// The kernel has shown that it has resumed this instance.
-    bool in_use_ = false;
+    /// The kernel has shown that it has resumed this instance; it gave way before that was known.
+    bool in_use_ = false, aside_ = false;
     /// The kernel stopped recovery and has not resumed since.
     bool past_presuspend_ = false;
     /// Created again without a state file: it may have; "is being recovered" was said so often since it asked for work.
@@ -337,7 +338,9 @@ class MirrorLogCore {
     StateKept state_kept_ = StateKept::nothing;
     /// What an earlier instance left behind; counts in place of the state in memory.
     std::optional<LogState> before_;
-    /// Nodes whose marks were taken from there, until they have certainly left in good order.
+    /// Ops that tell which regions were in sync in a state that gave way.
+    std::vector<Op> reached_before_;
+    /// Nodes whose marks were taken from there: gone for good if they are not back by then.
     std::set<NodeId> doubted_;
     Instant doubted_until_{};
     /// It may only in this ring; nothing: in any (corosync was lost, and nobody else could have quorum meanwhile).
@@ -348,7 +351,6 @@ class MirrorLogCore {
     std::set<MemberId> served_;
     std::vector<GroupEvent> backlog_;
     std::optional<LogState> state_;
-    std::optional<Instant> lazy_send_due_;
     Outbox outbox_;
     ControlOutbox control_;
     /// When something of the state that is being sent was last sent anew or delivered back.
@@ -362,8 +364,7 @@ class MirrorLogCore {
     // durability
     /// Own ops below this have to be confirmed before a FLUSH is answered; those below confirmed_ are.
     std::uint64_t need_ = 0;
-    std::uint64_t confirmed_ = 0;
-    std::uint64_t confirmed_by_other_ = 0;
+    std::uint64_t confirmed_ = 0, confirmed_by_other_ = 0;
     /// By member: ops that wait for confirmation, confirmed by us so far.
     Progress to_confirm_, sent_confirm_, durable_;
     DeviceWriter writer_;
@@ -384,14 +385,13 @@ class MirrorLogCore {
     std::uint64_t handed_over_ = 0;
     /// Reads of the device that were asked for and have not come back: only the last one counts.
     int reads_open_ = 0;
-    std::optional<Instant> lazy_write_due_;
+    std::optional<Instant> lazy_send_due_, lazy_write_due_;
     /// A write was too late: none before this.
     std::optional<Instant> write_again_due_;
     std::uint64_t device_size_ = 0;
     int device_error_ = 0;
     DeviceStatus device_status_;
 
-    // counters
     std::uint64_t requests_ = 0, bad_requests_ = 0, rounds_ = 0, marked_ahead_ = 0;
     ProgressMeter progress_meter_;
     std::uint64_t recovered_here_ = 0, digest_differences_ = 0;

@@ -146,6 +146,7 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
                     " regions, not " + std::to_string(args_.region_count),
                 effects);
         state_->hello(sender, *hello, changes);
+        doubted_.erase(sender.node);
     } else if (const auto* valid = std::get_if<Valid>(&delivery.message)) {
         const Member* member = state_->member(sender);
         if (member == nullptr || member->token != valid->token || valid->lineage != state_->lineage()) return;

@@ -14,9 +14,14 @@ void MirrorLogCore::answer_idle(const KernelRequest& request, Effects& effects) 
             return reply(request, idle_sync_count(), effects);
         case RequestType::presuspend:
             // The group hears of it when it is joined.
-            if (life_ == LifeState::joining) past_presuspend_ = true;
+            if (life_ == LifeState::joining || aside_) past_presuspend_ = true;
+            return reply(request, {}, effects);
+        case RequestType::postsuspend:
+            if (aside_) drained();
             return reply(request, {}, effects);
         case RequestType::clear_region:
+            // It is not believed behind a failed FLUSH (mirror_log_requests.cpp).
+            if (aside_ && log_failed_) return reply(request, {}, effects);
             // The end of a write that came late: the kernel has cached nothing.
             for (const RegionNumber region : std::get<RegionList>(request.payload)) {
                 nosync_.erase(region);

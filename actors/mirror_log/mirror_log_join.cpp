@@ -101,14 +101,26 @@ void MirrorLogCore::take_before(const LogState& before, bool device_knows, Insta
     if (state_kept_ == StateKept::nothing) return;
     if (state_kept_ != StateKept::marks) return state_->take_others(before, owner(), device_knows);
     state_->take_marks(before, owner(), device_knows);
+    if (!state_->absent_owners().empty()) state_->assume_all_reached();
     doubted_until_ = now + config_.settings.back_within;
+    // Those that this node has seen go did not leave in good order.
     for (const Owner who : state_->absent_owners())
-        if (before.present(who)) doubted_.insert(who.node);
+        if (!daemonless_.contains(who.node) && !strangers_.contains(who.node)) doubted_.insert(who.node);
 }
 
 /// Who had died would be back by now, with its kernel's marks.
 void MirrorLogCore::end_doubts(Instant now, Effects& effects) {
-    if (doubted_.empty() || !quorate() || now < doubted_until_) return;
+    if (doubted_.empty() || !view_) return;
+    // Who is not in the ring is proven to be gone by other means.
+    std::erase_if(doubted_, [this](NodeId node) {
+        return std::find(view_->nodes.begin(), view_->nodes.end(), node) == view_->nodes.end();
+    });
+    if (!quorate() || now < doubted_until_) return;
+    // A daemon that was stopped hears next who came back.
+    if (now - doubted_until_ > stopped_when_late_by) {
+        doubted_until_ = now + stopped_when_late_by;
+        return;
+    }
     for (const NodeId node : std::exchange(doubted_, {}))
         outbox_.add({OpKind::node_gone, node, 1});
     outbox_.send(effects, now);
@@ -169,6 +181,7 @@ void MirrorLogCore::rejoin(Effects& effects) {
 }
 
 void MirrorLogCore::load_state(Instant now, Effects& effects) {
+    const std::optional<LogState> old = std::exchange(state_, std::nullopt);
     state_.emplace(args_.region_count);
     const bool loaded = state_->load(receiver_->state());
     const MemberId from = receiver_->sender();
@@ -184,6 +197,7 @@ void MirrorLogCore::load_state(Instant now, Effects& effects) {
         return;
     }
     applying_ = true;
+    reached_before_ = old && state_kept_ == StateKept::others ? state_->not_reached_of(*old) : std::vector<Op>{};
     given_quorum();
     for (const GroupEvent& event : backlog)
         if (applying_) apply(event, now, effects);
@@ -196,6 +210,7 @@ void MirrorLogCore::load_state(Instant now, Effects& effects) {
 void MirrorLogCore::lose_state(Instant, Effects&) {
     applying_ = false;
     state_kept_ = StateKept::others;
+    before_.reset();
     had_quorum_ = true;
     receiver_.reset();
     backlog_.clear();

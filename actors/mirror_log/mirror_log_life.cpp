@@ -43,8 +43,15 @@ void MirrorLogCore::resume(const KernelRequest& request, Instant now, Effects& e
     start_joining(!reconnect_resumes_, effects);
 }
 
+/// One that gave way may have marks that its kernel waits for, as an earlier daemon did not tell anybody of them.
+bool MirrorLogCore::shows_use(const KernelRequest& request) const {
+    if (only_after_resume(request)) return true;
+    const bool marks = marks_unknown_ || !my_marks_.empty();
+    return aside_ && (request.type == RequestType::set_region_sync || (request.type == RequestType::flush && marks));
+}
+
 void MirrorLogCore::notice_use(const KernelRequest& request, Instant now, Effects& effects) {
-    if (!only_after_resume(request)) return;
+    if (!shows_use(request)) return;
     if (life_ == LifeState::presuspended && resume_ignored_ && request.type == RequestType::get_resync_work) {
         resume_again(now, effects);
     } else if (life_ == LifeState::suspended) {
@@ -58,6 +65,7 @@ void MirrorLogCore::notice_use(const KernelRequest& request, Instant now, Effect
 
 void MirrorLogCore::start_joining(bool in_use, Effects& effects) {
     in_use_ = in_use;
+    aside_ = false;
     reconnect_resumes_ = false;
     if (resumed_before_ || !reconnected_)
         hint_.resumed();
@@ -85,6 +93,7 @@ void MirrorLogCore::reset_membership() {
     regained_at_.reset();
     merging_.reset();
     ring_lost_.clear();
+    doubted_.clear();
     found_alone_ = false;
     reading_device_ = false;
     reading_to_merge_ = false;
@@ -149,12 +158,16 @@ void MirrorLogCore::superseded(Instant now, Effects& effects) {
     const bool member = life_ == LifeState::joining || life_ == LifeState::active || life_ == LifeState::presuspended;
     if (ended_ || !member) return;
     say(LogLevel::notice, "the kernel uses another instance of it: this one leaves", effects);
-    if (valid_ || in_use_) {
+    if (valid_) {
         start_leaving(now, effects);
     } else {
         // It may be the one after all, so what is known of its kernel stays: a request will show it.
+        LeftBehind left = left_behind();
         reset_membership();
-        effects.emplace_back(LeaveEffect{});
+        aside_ = true;
+        for (const KernelRequest& request : std::exchange(resume_requests_, {}))
+            reply(request, {}, effects);
+        effects.emplace_back(LeaveEffect{std::move(left)});
         enter(LifeState::suspended, now, effects);
     }
     after_event(now, effects);
@@ -192,15 +205,27 @@ void MirrorLogCore::finish_leaving(Effects& effects) {
     const bool last = valid_ && state_->confirmer_of(self_) == nullptr;
     LeftBehind left = left_behind();
     state_kept_ = alone ? StateKept::whole : last ? StateKept::others : StateKept::nothing;
+    // Who is doubted now is doubted again.
+    if (!doubted_.empty()) state_kept_ = StateKept::marks;
     before_.reset();
-    doubted_.clear();
     leave_due_.reset();
     if (view_) kept_ring_ = view_->ring;
+    reset_membership();
+    drained();
+    for (const KernelRequest& request : std::exchange(resume_requests_, {}))
+        reply(request, {}, effects);
+    for (const WaitingFlush& flush : std::exchange(flushes_, {}))
+        reply(flush.request, {}, effects);
+    effects.emplace_back(LeaveEffect{std::move(left)});
+}
+
+/// The kernel writes nothing of this instance any more.
+void MirrorLogCore::drained() {
     resumed_before_ = true;
+    aside_ = false;
     may_be_presuspended_ = false;
     marks_unknown_ = false;
     past_presuspend_ = false;
-    reset_membership();
     recovery_.stop();
     kept_.reset();
     for (const RegionNumber region : warm_.take_all())
@@ -211,21 +236,18 @@ void MirrorLogCore::finish_leaving(Effects& effects) {
     for (const RegionNumber region : left_marked_)
         keeper_.marked(region);
     failures_.clear();
-    for (const KernelRequest& request : std::exchange(resume_requests_, {}))
-        reply(request, {}, effects);
-    for (const WaitingFlush& flush : std::exchange(flushes_, {}))
-        reply(flush.request, {}, effects);
-    effects.emplace_back(LeaveEffect{std::move(left)});
 }
 
 /// Kernels without their daemons may still write what they had marked: a table that is loaded again makes another
 /// instance, which starts the log if their daemons are gone by then.
 LeftBehind MirrorLogCore::left_behind() const {
     // Others may be there that have a state: they know more.
-    const bool waits = !valid_ && (state_kept_ != StateKept::others || applying_ || !older_.empty());
+    const bool kept = state_kept_ == StateKept::others || state_kept_ == StateKept::marks;
+    const bool waits = !valid_ && (!kept || applying_ || !older_.empty());
     const std::optional<LogState>& known = before_ ? before_ : state_;
     if (waits || !known || !known->knows_others(owner())) return {};
-    return {known->save(), !valid_ || known->confirmer_of(self_) == nullptr};
+    const bool last = valid_ ? known->confirmer_of(self_) == nullptr : state_kept_ == StateKept::others;
+    return {known->save(), last && doubted_.empty()};
 }
 
 void MirrorLogCore::inherit(const LeftBehind& left_behind) {

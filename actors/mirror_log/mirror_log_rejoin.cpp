@@ -35,6 +35,9 @@ void MirrorLogCore::became_valid(bool known, Instant now, Effects& effects) {
 /// is the state that this instance was part of before, or started itself; else others may have recovered meanwhile what
 /// this kernel wrote.
 void MirrorLogCore::say_again(bool known, Instant now, Effects& effects) {
+    // Kernels of a side that gave way may have marked what they knew to be in sync.
+    for (const Op& op : std::exchange(reached_before_, {}))
+        outbox_.add(op);
     // Regions that the kernel has cached as not in sync (spec/kernel.md): it said so, or their marks outlasted its
     // suspend, whoever recovered them meanwhile. A state that started anew knows nothing of it.
     nosync_.merge(std::exchange(left_marked_, {}));

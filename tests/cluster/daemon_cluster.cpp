@@ -87,6 +87,14 @@ void DaemonCluster::kill_daemon(NodeId id) {
     node.log += "--- killed\n";
 }
 
+void DaemonCluster::ignore_output(NodeId id, bool ignored) {
+    // The least that a pipe can hold: it is full soon.
+    constexpr int pipe_size = 4096;
+    Node& node = *nodes_.at(id);
+    node.output_ignored = ignored;
+    if (ignored) CMIRROR_INVARIANT(::fcntl(node.output.get(), F_SETPIPE_SZ, pipe_size) >= 0);
+}
+
 void DaemonCluster::poll_once() {
     std::vector<pollfd> entries;
     for (auto& [id, node] : nodes_) {

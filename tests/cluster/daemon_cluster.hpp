@@ -81,7 +81,7 @@ class DaemonCluster {
     // -- faults
     void kill_daemon(NodeId node);
     /// Nobody reads what the daemon says, until it is read again.
-    void ignore_output(NodeId node, bool ignored) { nodes_.at(node)->output_ignored = ignored; }
+    void ignore_output(NodeId node, bool ignored);
     void start_daemon(NodeId node);
     pid_t daemon(NodeId node) const { return nodes_.at(node)->daemon; }
     CorosyncCluster& corosync() { return corosync_; }

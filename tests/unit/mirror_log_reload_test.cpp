@@ -91,6 +91,40 @@ TEST_F(Reload, who_left_in_good_order_is_waited_for_a_minute_alone) {
     }
 }
 
+// Node 2 leaves in good order, activates the mirror again, and loses its daemon a minute after node 1 had started
+// alone.
+TEST_F(Reload, who_was_doubted_and_came_back_is_doubted_no_more) {
+    use(core_log);
+    start({1, 2});
+    recover_all(1);
+    call(2, R::flush, list({6}));
+    for (const NodeId id : {1U, 2U})
+        for (const R type : {R::presuspend, R::postsuspend})
+            call(id, type);
+    cluster->reload(1);
+    cluster->advance(10s);
+    call(2, R::resume);
+    ASSERT_TRUE(node(2).core->valid());
+    ASSERT_EQ(error(2, R::flush, list({7})), 0);
+    cluster->advance(Settings{}.back_within - 12s);
+    cluster->kill(2);
+    cluster->advance(20s);
+    EXPECT_TRUE(state(1).marks().marked_by(owner(2), 7));
+}
+
+TEST_F(Reload, who_was_seen_to_be_cut_off_is_not_doubted) {
+    call(2, R::flush, list({6}));
+    for (const R type : {R::presuspend, R::postsuspend})
+        call(1, type);
+    for (const R type : {R::presuspend, R::postsuspend})
+        call(3, type);
+    cluster->crash(2);
+    cluster->reload(1);
+    cluster->advance(2 * Settings{}.back_within);
+    ASSERT_TRUE(node(1).core->valid());
+    EXPECT_TRUE(state(1).marks().marked_by(owner(2), 6)) << "fenced_after is never";
+}
+
 // The administrator says that the legs are equal, and so they are but for what was marked.
 TEST_F(Reload, nosync_counts_for_what_the_others_had_not_marked) {
     call(2, R::flush, list({6}));
@@ -184,6 +218,67 @@ TEST_F(Reload, log_that_gives_way_before_it_is_known_to_be_in_use_keeps_what_it_
     EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 1U) << "a write that was let pass is on its way";
     ASSERT_TRUE(node(1).core->valid());
     EXPECT_TRUE(state(1).marks().has_everything(owner(1)));
+}
+
+// The earlier daemon had answered its MARK, and told nobody of it.
+TEST_F(Reload, flush_of_a_log_that_gave_way_waits_until_its_mark_is_durable) {
+    cluster->ask(1, R::mark_region, list({9}));
+    cluster->kill(1);
+    cluster->revive(1, false);
+    call(1, R::ctr, ConstructorText{core_log, true});
+    cluster->ask(1, R::resume);
+    cluster->supersede(1);
+    ASSERT_EQ(node(1).core->life(), LifeState::suspended);
+    const auto flush = cluster->ask(1, R::flush, RegionList{});
+    EXPECT_FALSE(answered(1, flush));
+    cluster->settle();
+    EXPECT_TRUE(answered(1, flush));
+    EXPECT_TRUE(state(2).marks().marked_by(owner(1), 9));
+}
+
+TEST_F(Reload, log_that_gave_way_may_be_suspended_after_all) {
+    cluster->ask(1, R::mark_region, list({9}));
+    cluster->kill(1);
+    cluster->revive(1, false);
+    call(1, R::ctr, ConstructorText{core_log, true});
+    cluster->ask(1, R::resume);
+    cluster->supersede(1);
+    for (const R type : {R::presuspend, R::postsuspend, R::flush})
+        EXPECT_EQ(error(1, type), 0);
+    EXPECT_EQ(node(1).core->life(), LifeState::suspended);
+}
+
+// Its side had the region in sync, and gave way; its daemon dies, its marks are lost, and a kernel of the other side
+// copies that region when it is back.
+TEST_F(Reload, kernel_that_lost_its_marks_waits_for_copies_of_what_its_side_had_in_sync) {
+    use(core_log);
+    start({1, 2, 3, 4, 5});
+    cluster->lose_state_files = true;
+    const RegionNumber region = pair(4, R::get_resync_work).region;
+    cluster->partition({1, 4});
+    recover(4, region);
+    cluster->advance(1s);
+    ASSERT_TRUE(state(1).sync().test(region));
+    ASSERT_FALSE(state(2).sync().test(region));
+    cluster->ask(1, R::mark_region, list({region}));
+    cluster->kill(1);
+    cluster->heal();
+    cluster->advance(5s);
+    ASSERT_TRUE(node(4).core->valid());
+    RegionNumber work = ~RegionNumber{0};
+    while (work != region) {
+        const FlagAndRegion given = pair(4, R::get_resync_work);
+        ASSERT_EQ(given.flag, 1U);
+        work = given.region;
+        if (work != region) recover(4, work);
+    }
+    cluster->restart(1, false);
+    const auto flush = cluster->ask(1, R::flush, RegionList{});
+    cluster->settle();
+    EXPECT_FALSE(answered(1, flush)) << "node 4 copies it";
+    recover(4, region);
+    cluster->advance(1s);
+    EXPECT_TRUE(answered(1, flush));
 }
 
 }  // namespace

@@ -90,8 +90,8 @@ TEST_F(WireExtension, op_19_is_known) {
     ops_[op_at] = std::byte{19};
     EXPECT_TRUE(unpack_cluster_message(ops_, group()).has_value());
 }
-TEST_F(WireExtension, op_20_is_bad) {
-    ops_[op_at] = std::byte{20};
+TEST_F(WireExtension, op_21_is_bad) {
+    ops_[op_at] = std::byte{21};
     EXPECT_EQ(fault_of(ops_), ClusterFrameFault::bad_extension);
 }
 TEST_F(WireExtension, op_0_is_bad) {

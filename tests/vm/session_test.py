@@ -60,7 +60,7 @@ class PackageTest(vmtest.ClusterTest):
     def upgrade_each(self, mirrors: tuple[Mirror, ...]) -> None:
         """The next version comes to every node in turn, and the daemons change over, while the mirrors are written to on all nodes."""
         nodes = self.cluster.nodes
-        writers = [Writer(mirror.on(node), PATTERN, 2, at_mib=node.nodeid * 4) for node in nodes.values() for mirror in mirrors]
+        writers = [Writer(mirror.on(node), PATTERN, 2, at_mib=node.nodeid * 2) for node in nodes.values() for mirror in mirrors]
         longest = 0.0
         for node in nodes.values():
             before = [writer.written() for writer in writers]
@@ -166,7 +166,7 @@ class SessionTest(PackageTest):
         self.passed()
 
     def test_2b_next_version_is_installed_under_load(self) -> None:
-        core = Mirror(self.node, "core", mib=16, offset_mib=MIB)
+        core = Mirror(self.node, "core", mib=8, offset_mib=MIB)
         for node in self.cluster.nodes.values():
             core.on(node).create()
         core.wait_in_sync()
@@ -240,7 +240,7 @@ class OneNodeTest(PackageTest):
         for disk, seed in ((LEG_A, 1), (LEG_B, 2), (LOG_DISK, 3)):
             self.cluster.fill_disk(disk, seed)
         log = ("clustered-disk", self.node.check("cat /sys/block/vdc/dev"))
-        mirrors = (Mirror(self.node, "core", mib=16), Mirror(self.node, "disk", log=log, mib=16, offset_mib=16))
+        mirrors = (Mirror(self.node, "core", mib=8), Mirror(self.node, "disk", log=log, mib=8, offset_mib=8))
         for mirror in mirrors:
             mirror.create().wait_in_sync()
         self.upgrade_each(mirrors)

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
@@ -26,7 +27,13 @@ using namespace cmirror::sim;
 constexpr std::uint64_t seeds_default = 400;
 constexpr unsigned seconds_max = 400;
 
-Options options_of(const Mutant& mutant) {
+/// How a mutant's runs are made, and the first seed.
+struct Runs {
+    Options options;
+    std::uint64_t first_seed = 1;
+};
+
+Runs runs_of(const Mutant& mutant) {
     std::istringstream words(mutant.options);
     std::vector<std::string> list;
     for (std::string word; words >> word;)
@@ -39,13 +46,14 @@ Options options_of(const Mutant& mutant) {
         std::fprintf(stderr, "mutant %s: %s\n", mutant.name.c_str(), command.error().c_str());
         std::exit(2);
     }
-    return command->batch.run;
+    const bool seeded = std::find(list.begin(), list.end(), "--seed") != list.end();
+    return {command->batch.run, seeded ? command->batch.first_seed : 1};
 }
 
 /// Runs seeds until one is violated; the exit code of a process of its own, for a mutant may abort.
 int hunt(const Mutant& mutant, std::uint64_t seeds) {
-    Options run = options_of(mutant);
-    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    auto [run, first_seed] = runs_of(mutant);
+    for (std::uint64_t seed = first_seed; seed < first_seed + seeds; ++seed) {
         run.seed = seed;
         const RunResult result = run_once(run);
         if (!result.violation) continue;
@@ -94,7 +102,7 @@ int hunt_apart(const Mutant& mutant, std::uint64_t seeds) {
 int trace(const Mutant& mutant, std::uint64_t seed) {
     living_mutant = mutant.name;
     CommandLine command;
-    command.batch.run = options_of(mutant);
+    command.batch.run = runs_of(mutant).options;
     command.batch.first_seed = seed;
     command.trace = true;
     return run_command(command);
@@ -103,7 +111,7 @@ int trace(const Mutant& mutant, std::uint64_t seed) {
 int batch(const Mutant& mutant) {
     living_mutant = mutant.name;
     BatchOptions options;
-    options.run = options_of(mutant);
+    options.run = runs_of(mutant).options;
     options.seeds = seeds_default;
     return run_batch(options) ? 0 : 1;
 }
