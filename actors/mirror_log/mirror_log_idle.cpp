@@ -1,5 +1,6 @@
 // What an instance that does not serve answers.
 #include <algorithm>
+#include <utility>
 
 #include "actors/mirror_log/mirror_log_core.hpp"
 
@@ -17,7 +18,11 @@ void MirrorLogCore::answer_idle(const KernelRequest& request, Effects& effects) 
             if (life_ == LifeState::joining || aside_) past_presuspend_ = true;
             return reply(request, {}, effects);
         case RequestType::postsuspend:
-            if (aside_) drained();
+            if (aside_) {
+                drained();
+                for (const KernelRequest& waiting : std::exchange(waiting_, {}))
+                    answer_idle(waiting, effects);
+            }
             return reply(request, {}, effects);
         case RequestType::clear_region:
             // It is not believed behind a failed FLUSH (mirror_log_requests.cpp).

@@ -161,14 +161,15 @@ void MirrorLogCore::superseded(Instant now, Effects& effects) {
     if (valid_) {
         start_leaving(now, effects);
     } else {
-        // It may be the one after all, so what is known of its kernel stays: a request will show it.
+        // It may be the one after all, so what is known of its kernel stays: a request that is new will show it. Those
+        // that wait must not: two instances with such would supersede each other for ever.
         LeftBehind left = left_behind();
         reset_membership();
         aside_ = true;
         for (const KernelRequest& request : std::exchange(resume_requests_, {}))
             reply(request, {}, effects);
         effects.emplace_back(LeaveEffect{std::move(left)});
-        enter(LifeState::suspended, now, effects);
+        life_ = LifeState::suspended;
     }
     after_event(now, effects);
 }

@@ -138,7 +138,8 @@ TEST_F(StateFolder, file_that_others_can_read_or_that_is_anothers_is_not_believe
     EXPECT_FALSE(store->read(7));
     fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
     EXPECT_TRUE(store->read(7));
-    if (::chown(file.c_str(), 65534, 65534) == 0) EXPECT_FALSE(store->read(7));
+    const bool given_away = ::chown(file.c_str(), 65534, 65534) == 0;
+    EXPECT_TRUE(!given_away || !store->read(7));
 }
 
 TEST_F(StateFolder, removed_file_is_not_found) {

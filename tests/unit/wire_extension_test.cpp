@@ -86,8 +86,8 @@ TEST_F(WireExtension, flag_of_another_value_is_bad) {
 constexpr std::size_t ops_count_at = fields_at + 24;
 constexpr std::size_t op_at = ops_count_at + 4;
 
-TEST_F(WireExtension, op_19_is_known) {
-    ops_[op_at] = std::byte{19};
+TEST_F(WireExtension, op_20_is_known) {
+    ops_[op_at] = std::byte{20};
     EXPECT_TRUE(unpack_cluster_message(ops_, group()).has_value());
 }
 TEST_F(WireExtension, op_21_is_bad) {
