@@ -44,10 +44,12 @@ void MirrorLogCore::resume(const KernelRequest& request, Instant now, Effects& e
 }
 
 /// One that gave way may have marks that its kernel waits for, as an earlier daemon did not tell anybody of them.
+/// Without a state file its FLUSH may as well be the end of a write that came late: it must not end the instance that
+/// is in use.
 bool MirrorLogCore::shows_use(const KernelRequest& request) const {
     if (only_after_resume(request)) return true;
-    const bool marks = marks_unknown_ || !my_marks_.empty();
-    return aside_ && (request.type == RequestType::set_region_sync || (request.type == RequestType::flush && marks));
+    const bool flushes_marks = request.type == RequestType::flush && !my_marks_.empty();
+    return aside_ && (request.type == RequestType::set_region_sync || flushes_marks);
 }
 
 void MirrorLogCore::notice_use(const KernelRequest& request, Instant now, Effects& effects) {
