@@ -203,7 +203,11 @@ void MirrorLogCore::load_state(Instant now, Effects& effects) {
         if (applying_) apply(event, now, effects);
     // A server looks at the log device before it writes it.
     merged_ = !device_ready();
-    if (applying_) effects.emplace_back(SendEffect{Valid{token_, state_->lineage()}});
+    if (!applying_) return;
+    // What gave this state may have started it anew behind our Hello.
+    const Member* own = state_->member(self_);
+    if (own == nullptr || !own->introduced || own->token != token_) introduce(effects);
+    effects.emplace_back(SendEffect{Valid{token_, state_->lineage()}});
 }
 
 /// The last member that counted is gone before we did: what they had marked is known.
