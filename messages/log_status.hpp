@@ -84,6 +84,8 @@ struct LogStatus {
     std::uint64_t dirty_count = 0;
     RegionNumber in_sync_hint = 0;
     bool quorate = false;
+    /// Members whose word is waited for: how they stood when partitions merge, or the state.
+    std::vector<MemberId> awaited;
     /// A full resync has ended with regions that fell out of sync since: suspend and resume on one node recovers them.
     bool refresh_due = false;
     /// Regions a second that came in sync lately, by all members; 0: none, or not known yet.

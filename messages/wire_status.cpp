@@ -111,6 +111,10 @@ Json pack(const PendingRequest& request) {
     return {{"seq", request.seq}, {"type", request.type}, {"waited-ms", request.waited_ms}};
 }
 
+Json pack(MemberId member) {
+    return {{"node", member.node}, {"process", member.process}};
+}
+
 template <class Item>
 Json list_of(const std::vector<Item>& items) {
     auto list = Json::array();
@@ -130,6 +134,7 @@ Json pack(const LogStatus& log) {
               {"dirty-count", log.dirty_count},
               {"in-sync-hint", log.in_sync_hint},
               {"quorate", log.quorate},
+              {"awaited", list_of(log.awaited)},
               {"refresh-due", log.refresh_due},
               {"sync-rate", log.sync_rate},
               {"region-map", log.region_map},

@@ -85,6 +85,11 @@ void unpack(const Json& json, MemberStatus& out) {
     take(json, "version", out.version);
 }
 
+void unpack(const Json& json, MemberId& out) {
+    take(json, "node", out.node);
+    take(json, "process", out.process);
+}
+
 void unpack(const Json& json, DeviceStatus& out) {
     take(json, "name", out.name);
     take(json, "failed", out.failed);
@@ -125,6 +130,7 @@ void unpack(const Json& json, LogStatus& out) {
     take(json, "dirty-count", out.dirty_count);
     take(json, "in-sync-hint", out.in_sync_hint);
     take(json, "quorate", out.quorate);
+    take_list(json, "awaited", out.awaited);
     take(json, "refresh-due", out.refresh_due);
     take(json, "sync-rate", out.sync_rate);
     take(json, "region-map", out.region_map);

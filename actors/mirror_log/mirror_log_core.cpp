@@ -218,6 +218,8 @@ void MirrorLogCore::after_event(Instant now, Effects& effects) {
         if (!digest_due_ && state_->ordinal() > digest_sent_at_ + 1 && state_->members().size() > 1)
             digest_due_ = now + config_.settings.digest_every;
     }
+    silence_.note(awaited(), now);
+    if (const auto line = silence_.tell(now)) say(LogLevel::warning, *line, effects);
     continue_leaving(now, effects);
     control_.note(effects, now);
     keep(effects);
@@ -251,6 +253,7 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
         consider(work.deadline);
     if (awaiting_device_) consider(device_doubt_until_);
     consider(leave_due_);
+    consider(silence_.due());
     consider(legacy_.due);
     // Only what is done then: what waits for something else would be due again at once.
     if (regained_at_ && !merging_) consider(*regained_at_ + config_.settings.quorum_settle);

@@ -38,6 +38,7 @@
 #include "actors/mirror_log/progress_meter.hpp"
 #include "actors/mirror_log/recovery_work.hpp"
 #include "actors/mirror_log/sequential_writes.hpp"
+#include "actors/mirror_log/silence_watch.hpp"
 #include "actors/mirror_log/state_keeper.hpp"
 #include "actors/mirror_log/state_kept.hpp"
 #include "actors/mirror_log/state_transfer.hpp"
@@ -176,6 +177,7 @@ class MirrorLogCore {
     void remember_standing(MemberId gone);
     void take_standing(MemberId sender, const Standing& standing, Effects& effects);
     void decide_merge(Effects& effects);
+    std::vector<MemberId> awaited() const;
     void note_quorum(bool quorate_now, Instant now);
     void settle_quorum(Instant now, Effects& effects);
     void regain_quorum(Effects& effects);
@@ -273,7 +275,7 @@ class MirrorLogCore {
     bool may_be_presuspended_ = false;
     std::uint32_t recovering_told_ = 0;
     std::vector<KernelRequest> waiting_, resume_requests_, leave_requests_;
-    std::optional<Instant> leave_due_, scheduled_;
+    std::optional<Instant> leave_due_, scheduled_, digest_due_;
 
     // the kernel
     HintTracker hint_;
@@ -330,6 +332,7 @@ class MirrorLogCore {
     /// Members that were there before us and may have the state.
     std::set<MemberId> older_;
     std::vector<MemberId> group_;
+    SilenceWatch silence_;
     bool found_alone_ = false, reading_device_ = false, awaiting_view_ = false, awaiting_device_ = false;
     /// The state is here (loaded, or founded by us): every event is applied to it.
     bool applying_ = false;
@@ -356,7 +359,6 @@ class MirrorLogCore {
     /// When something of the state that is being sent was last sent anew or delivered back.
     Instant sender_heard_{};
     MemberId last_server_;
-    std::optional<Instant> digest_due_;
     std::uint64_t digest_sent_at_ = 0;
     std::optional<StateDigest> digest_mine_;
     LegacyTalk legacy_;
@@ -385,16 +387,14 @@ class MirrorLogCore {
     std::uint64_t handed_over_ = 0;
     /// Reads of the device that were asked for and have not come back: only the last one counts.
     int reads_open_ = 0;
-    std::optional<Instant> lazy_send_due_, lazy_write_due_;
-    /// A write was too late: none before this.
-    std::optional<Instant> write_again_due_;
+    /// A write was too late: none before the last of these.
+    std::optional<Instant> lazy_send_due_, lazy_write_due_, write_again_due_;
     std::uint64_t device_size_ = 0;
     int device_error_ = 0;
     DeviceStatus device_status_;
 
-    std::uint64_t requests_ = 0, bad_requests_ = 0, rounds_ = 0, marked_ahead_ = 0;
+    std::uint64_t requests_ = 0, bad_requests_ = 0, rounds_ = 0, marked_ahead_ = 0, recovered_here_ = 0;
     ProgressMeter progress_meter_;
-    std::uint64_t recovered_here_ = 0, digest_differences_ = 0;
 };
 
 }  // namespace cmirror::mirror_log

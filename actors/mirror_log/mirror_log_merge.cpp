@@ -1,6 +1,7 @@
 // Partitions that merge, and nodes that are gone for good (design.md, rules 5 and 8). Quorum is in
 // mirror_log_quorum.cpp.
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include "actors/mirror_log/mirror_log_core.hpp"
@@ -76,11 +77,7 @@ void MirrorLogCore::take_standing(MemberId sender, const Standing& standing, Eff
 /// not speak is waited for, as it may be the one whose state has to win.
 void MirrorLogCore::decide_merge(Effects& effects) {
     if (!merging_) return;
-    const bool all = std::all_of(merging_->expected.begin(), merging_->expected.end(), [this](MemberId member) {
-        const bool there = std::find(group_.begin(), group_.end(), member) != group_.end();
-        return !there || merging_->standings.contains(member);
-    });
-    if (!all) return;
+    if (!awaited().empty()) return;
     const auto best = std::max_element(merging_->standings.begin(), merging_->standings.end(),
                                        [](const auto& a, const auto& b) { return rank(a) < rank(b); });
     bool won = best != merging_->standings.end() && merging_->own_side.contains(best->first);
@@ -101,6 +98,20 @@ void MirrorLogCore::decide_merge(Effects& effects) {
     // Should they go before they have given it.
     keep_others();
     rejoin(effects);
+}
+
+/// Whose standing a merge waits for, or who may have the state that a joiner waits for (without quorum none is given).
+std::vector<MemberId> MirrorLogCore::awaited() const {
+    std::vector<MemberId> silent;
+    if (merging_) {
+        const auto speaks = [this](MemberId member) { return merging_->standings.contains(member); };
+        std::copy_if(group_.begin(), group_.end(), std::back_inserter(silent), [&](MemberId member) {
+            return merging_->expected.contains(member) && !speaks(member);
+        });
+    } else if (in_group_ && !applying_ && !founding_ && view_ && view_->quorate) {
+        silent.assign(older_.begin(), older_.end());
+    }
+    return silent;
 }
 
 void MirrorLogCore::node_gone(NodeId node, Instant now, Effects& effects) {

@@ -34,6 +34,7 @@ LogStatus MirrorLogCore::status() const {
     status.region_size_sectors = args_.region_size_sectors;
     status.region_count = args_.region_count;
     status.quorate = quorate();
+    status.awaited = awaited();
     status.requests = requests_;
     status.bad_requests = bad_requests_;
     status.rounds = rounds_;

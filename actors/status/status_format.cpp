@@ -103,6 +103,13 @@ void add_pending(Lines& lines, const std::vector<PendingRequest>& pending) {
     lines.more(pending.size());
 }
 
+void add_awaited(Lines& lines, const std::vector<MemberId>& awaited) {
+    if (awaited.empty()) return;
+    lines.field("awaited", "");
+    for (const MemberId member : awaited)
+        lines.item("node " + std::to_string(member.node) + " process " + std::to_string(member.process));
+}
+
 void add_log(Lines& lines, const LogStatus& log) {
     lines.heading(std::string(log.uuid.text()));
     lines.field("luid", hexadecimal(log.luid));
@@ -114,6 +121,7 @@ void add_log(Lines& lines, const LogStatus& log) {
     lines.field("dirty", log.dirty_count);
     lines.field("in_sync_hint", log.in_sync_hint);
     lines.field("quorum", log.quorate ? "YES" : "NO");
+    add_awaited(lines, log.awaited);
     if (log.refresh_due) lines.field("refresh_due", "YES: suspend and resume the mirror on any one node");
     add_recovering(lines, log.recovering);
     add_marks(lines, log.marks);

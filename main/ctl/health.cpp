@@ -83,6 +83,18 @@ void add_waiting(Problems& problems, const LogStatus& log, const std::string& na
          "if nothing else here explains it: \"cmirrorctl dump\" on this node and on the server's"});
 }
 
+/// A process that is waited for may hang, or be none of a cmirrord.
+void add_awaited(Problems& problems, const LogStatus& log, const std::string& name) {
+    for (const auto& member : log.awaited) {
+        const auto process = std::to_string(member.process);
+        problems.push_back({name,
+                            "what needs its group waits for a word of node " + std::to_string(member.node) +
+                                " (process " + process + ")",
+                            "if it stays: look on that node what process " + process +
+                                " is; let it go on, or end it if it is no cmirrord, or hangs"});
+    }
+}
+
 void add_log(Problems& problems, const LogStatus& log, const LocalMirrors& mirrors) {
     const auto name = name_of(log, mirrors);
     const auto local = mirrors.find(std::string(log.uuid.text()));
@@ -99,6 +111,7 @@ void add_log(Problems& problems, const LogStatus& log, const LocalMirrors& mirro
         if (!member.valid)
             problems.push_back(
                 {name, "node " + std::to_string(member.id.node) + " has joined and waits for the state", ""});
+    add_awaited(problems, log, name);
     add_failed_legs(problems, mirror);
     add_absent(problems, log, name);
     add_waiting(problems, log, name);

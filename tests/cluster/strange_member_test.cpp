@@ -1,7 +1,10 @@
 // A process that is no cmirrord joins a log's group and sends whatever it likes: each message is dropped and counted,
 // a few lines tell of it, and the log goes on as if it were not there.
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
+#include <string>
 
 #include "messages/wire_cluster.hpp"
 #include "tests/cluster/corosync_member.hpp"
@@ -81,6 +84,14 @@ struct StrangeMember : ThreeDaemons {
         }));
         ASSERT_EQ(sent, ClusterCall::done);
     }
+    bool until_named(NodeId id, std::size_t since) {
+        return cluster.until([&] {
+            return std::ranges::any_of(cluster.lines_since(id, since), [](const std::string& line) {
+                return line.find("waits for a word of node 1 (process " + std::to_string(::getpid())) !=
+                       std::string::npos;
+            });
+        });
+    }
     /// Sum of the faults that the daemon counts.
     std::uint64_t faults(NodeId id) {
         const auto from = cluster.said(id);
@@ -135,6 +146,33 @@ TEST_F(StrangeMember, parts_of_a_state_and_answers_that_nobody_asked_for_change_
     for (std::uint32_t index = 0; index < 3; ++index)
         say(frame_of(StateChunk{1, index, 3, rubbish}));
     ASSERT_TRUE(cluster.until_more_writes(50, {1, 2, 3})) << cluster.report();
+    stranger.connection.reset();
+    expect_well();
+    EXPECT_TRUE(cluster.until_in_sync()) << cluster.report();
+}
+
+// It might have the state, as far as the others can tell.
+TEST_F(StrangeMember, that_was_in_the_group_before_all_others_is_named_and_waited_for) {
+    for (const NodeId id : {1U, 2U, 3U})
+        cluster.kill_daemon(id);
+    const auto from = cluster.said(2);
+    for (const NodeId id : {1U, 2U, 3U})
+        cluster.start_daemon(id);
+    EXPECT_TRUE(until_named(2, from)) << cluster.report();
+    stranger.connection.reset();
+    // Nobody has the state of a core log any more.
+    for (const NodeId id : {1U, 2U, 3U})
+        cluster.recover(id);
+    EXPECT_TRUE(cluster.until_in_sync()) << cluster.report();
+    expect_well();
+}
+
+TEST_F(StrangeMember, is_named_and_waited_for_when_partitions_merge) {
+    const auto from = cluster.said(2);
+    cluster.corosync().disconnect(3);
+    ASSERT_TRUE(cluster.until_more_writes(20, {1, 2})) << cluster.report();
+    cluster.corosync().connect(3);
+    EXPECT_TRUE(until_named(2, from)) << cluster.report();
     stranger.connection.reset();
     expect_well();
     EXPECT_TRUE(cluster.until_in_sync()) << cluster.report();

@@ -193,6 +193,7 @@ TEST(Health, each_trouble_is_named) {
     EXPECT_EQ(problems_after([](LogStatus& log) { log.quorate = false; }).size(), 1U);
     EXPECT_EQ(problems_after([](LogStatus& log) { log.device->failed = true; }).size(), 1U);
     EXPECT_EQ(problems_after([](LogStatus& log) { log.members[2].valid = false; }).size(), 1U);
+    EXPECT_EQ(problems_after([](LogStatus& log) { log.awaited = {{3, 4711}}; }).size(), 1U);
     auto snapshot = healthy_example();
     snapshot.logs.emplace_back(PartMissing{});
     snapshot.actors.emplace_back(PartMissing{});

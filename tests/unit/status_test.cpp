@@ -86,6 +86,14 @@ TEST(StatusFormatTest, a_log_reads_as_it_is_documented) {
     EXPECT_EQ(lines_of(example()), expected);
 }
 
+TEST(StatusFormatTest, who_is_waited_for_is_named) {
+    auto log = example();
+    log.awaited = {{3, 4711}};
+    const auto lines = lines_of(log);
+    EXPECT_TRUE(has(lines, "  awaited           : "));
+    EXPECT_TRUE(has(lines, "    node 3 process 4711"));
+}
+
 TEST(StatusFormatTest, a_failed_device_says_why) {
     auto log = example();
     log.device->failed = true;

@@ -16,6 +16,7 @@ using test::snapshot_example;
 
 TEST(WireStatus, snapshot_survives) {
     auto snapshot = snapshot_example();
+    std::get<LogStatus>(snapshot.logs[0]).awaited = {{3, 4711}};
     snapshot.logs.emplace_back(PartMissing{"it ended"});
     snapshot.actors.emplace_back(PartMissing{});
     EXPECT_EQ(unpack_status(pack_status(snapshot)).value(), snapshot);
