@@ -33,6 +33,7 @@ void ClusterGatewayCore::start(TimePoint, Effects& effects) {
 }
 
 void ClusterGatewayCore::join(const Uuid& group, LogId log, bool in_use, TimePoint now, Effects& effects) {
+    forget_left_behind(now);
     JoinId known = 0;
     if (find_wanted(group, log, known) != nullptr) {
         if (in_use) return give_way(group, log, in_use, effects);
@@ -70,32 +71,6 @@ void ClusterGatewayCore::begin(JoinId id, Effects& effects) {
 void ClusterGatewayCore::leave(const Uuid& group, LogId log, TimePoint, Effects& effects) {
     JoinId id = 0;
     if (find_wanted(group, log, id) != nullptr) request_leave(id, effects);
-}
-
-void ClusterGatewayCore::leave_behind(const Uuid& group, LeftBehind left, TimePoint now) {
-    if (left.state.empty()) return;
-    take_left_behind(group, now);
-    left_behind_.push_back({group, now + left_behind_for, std::move(left)});
-    std::size_t bytes = 0;
-    for (const Left& kept : left_behind_)
-        bytes += kept.what.state.size();
-    for (; bytes > left_behind_max; left_behind_.pop_front())
-        bytes -= left_behind_.front().what.state.size();
-}
-
-std::optional<LeftBehind> ClusterGatewayCore::take_left_behind(const Uuid& group, TimePoint now) {
-    forget_left_behind(now);
-    const auto found = std::find_if(left_behind_.begin(), left_behind_.end(),
-                                    [&group](const Left& left) { return left.group == group; });
-    if (found == left_behind_.end()) return std::nullopt;
-    auto taken = std::move(found->what);
-    left_behind_.erase(found);
-    return taken;
-}
-
-void ClusterGatewayCore::forget_left_behind(TimePoint now) {
-    while (!left_behind_.empty() && left_behind_.front().until <= now)
-        left_behind_.pop_front();
 }
 
 void ClusterGatewayCore::on_log_gone(LogId log, TimePoint, Effects& effects) {

@@ -79,7 +79,7 @@ class ClusterGatewayCore {
     /// `in_use`: other logs of this group give way; else this one does, if there are others.
     void join(const Uuid& group, LogId log, bool in_use, TimePoint now, Effects& effects);
     void leave(const Uuid& group, LogId log, TimePoint now, Effects& effects);
-    /// Whoever is a member of the group within `left_behind_for` is told this first. Takes the place of what was left
+    /// Whoever joins the group within `left_behind_for` is told this first, as a member. Takes the place of what was left
     /// before, unless it is empty. What is beyond `left_behind_max` bytes in all is dropped, the oldest first.
     void leave_behind(const Uuid& group, LeftBehind left, TimePoint now);
     static constexpr auto left_behind_for = std::chrono::seconds{10};
@@ -140,6 +140,7 @@ class ClusterGatewayCore {
     void begin(JoinId id, Effects& effects);
     std::optional<LeftBehind> take_left_behind(const Uuid& group, TimePoint now);
     void forget_left_behind(TimePoint now);
+    bool someone_joins(const Uuid& group) const;
     void request_leave(JoinId id, Effects& effects);
     void end(JoinId id, Effects& effects);
     void rejoin(JoinId id, TimePoint now, Effects& effects);

@@ -66,6 +66,7 @@ void LogState::hello(MemberId id, const Hello& hello, StateChanges& changes) {
             end_owner(owner);
         }
     }
+    doubted_.erase({id.node, hello.luid});
     forget_reports(failed_, [&](Owner o) { return o.node == id.node && o.luid != hello.luid; });
     settle(changes);
 }

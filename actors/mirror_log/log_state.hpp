@@ -104,6 +104,8 @@ class LogState {
     static constexpr std::size_t priority_max = 1024;
     /// Regions that one ask makes wanted at most.
     static constexpr std::size_t wanted_max = 16;
+    /// Ops of not_reached_of() at most.
+    static constexpr std::size_t reached_ops_max = 4096;
 
     explicit LogState(std::uint64_t region_count);
     /// A saved state, of whatever size it says that it has; nothing if it is none.
@@ -124,9 +126,12 @@ class LogState {
     /// may live on, out of sight, and may have marked more since: any region, or any that the log device does not call
     /// clean (`device_knows`). What that calls clean is nobody's any more.
     void take_others(const LogState& before, Owner own, bool device_knows);
-    /// As take_others(), of who was there when `before` was all that was known, and went a moment later, perhaps in
-    /// good order: what they had marked and were copying, and what the log device calls dirty and was in sync.
+    /// As take_others(), where others knew more than `before` and are gone: what owners had marked and were copying, and
+    /// what the log device calls dirty and was in sync. Those that were there are doubted: they may have left in good
+    /// order.
     void take_marks(const LogState& before, Owner own, bool device_knows);
+    /// This node was seen to go: it did not leave in good order.
+    void not_doubted(NodeId node);
     /// Whose join started this state; members' Valid names it.
     void begin_lineage(JoinToken founder) { lineage_ = founder; }
     JoinToken lineage() const { return lineage_; }
@@ -176,6 +181,9 @@ class LogState {
     bool knows_others(Owner own) const;
     /// Owners with marks or grants for which no valid member speaks.
     std::vector<Owner> absent_owners() const;
+    bool has_doubts() const { return !doubted_.empty(); }
+    /// Nodes without a member whose owners all may have left in good order: with nobody back after some time they did.
+    std::set<NodeId> doubted_nodes() const;
 
     // -- what is so -----------------------------------------------------------------------------------
     std::uint64_t region_count() const { return sync_.size(); }
@@ -240,6 +248,7 @@ class LogState {
     void place_mark(Owner owner, RegionNumber region);
     void place_marks(Owner owner, const std::set<RegionNumber>& regions, bool device_knows);
     static bool may_live_on(Owner owner, Owner own);
+    void take_marks_of(Owner owner, const LogState& before, bool device_knows);
     void take_grant(Run run, bool device_knows);
     bool mark_dirty(Owner owner, const RegionMap* among = nullptr);
     void clear(Owner owner, RegionNumber region);
@@ -255,6 +264,7 @@ class LogState {
     void end_owner(Owner owner);
     void clean_what_nobody_clears();
     void node_gone(NodeId node, StateChanges& changes);
+    void everything_was_reached();
     void settle(StateChanges& changes);
     void release_held();
     bool held_back(Owner owner, RegionNumber region) const;
@@ -326,6 +336,8 @@ class LogState {
     std::map<Owner, BootId> boots_;
     /// Owners of which an earlier state was known alone.
     std::set<Owner> outdated_;
+    /// Those of them that may have ended in good order since.
+    std::set<Owner> doubted_;
     /// Regions marked by owners that are absent, and how many of them are in sync.
     std::set<RegionNumber> orphaned_;
     std::uint64_t orphaned_in_sync_ = 0;

@@ -84,6 +84,7 @@ void LogState::apply_to_regions(const Member& member, std::uint64_t seq, const O
     if (op.kind == OpKind::clear) return clear_range(owner, op.region, count);
     if (op.kind == OpKind::release) return release(owner, op.region, count);
     if (op.kind == OpKind::not_clean && count == region_count()) return nothing_is_clean();
+    if (op.kind == OpKind::reached && count == region_count()) return everything_was_reached();
     if (count > op_regions_max) return;
     for (RegionNumber region = op.region; region < op.region + count; ++region) {
         switch (op.kind) {
@@ -271,6 +272,7 @@ void LogState::end_owner(Owner owner) {
         make_stale(region);
     boots_.erase(owner);
     outdated_.erase(owner);
+    doubted_.erase(owner);
     find_orphans();
     clean_what_nobody_clears();
 }

@@ -118,7 +118,7 @@ std::vector<std::byte> LogState::save_head() const {
         out.owner(owner);
         out.boot(boot);
         out.number((marks_.has_everything(owner) ? 1U : 0U) | (suspending_.contains(owner) ? 2U : 0U) |
-                   (outdated_.contains(owner) ? 4U : 0U));
+                   (outdated_.contains(owner) ? 4U : 0U) | (doubted_.contains(owner) ? 8U : 0U));
         out.regions(marks_.of(owner));
     }
     out.number(grants_.runs().size());
@@ -190,6 +190,7 @@ void LogState::load_owners(StateReader& in) {
         if ((flags & 1U) != 0) marks_.add_everything(owner);
         if ((flags & 2U) != 0) suspending_.insert(owner);
         if ((flags & 4U) != 0) outdated_.insert(owner);
+        if ((flags & 8U) != 0) doubted_.insert(owner);
         for (std::uint64_t k = in.count(8); k > 0 && in.good(); --k)
             marks_.add(owner, in.region());
     }

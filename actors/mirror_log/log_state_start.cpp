@@ -5,6 +5,7 @@
 #include "actors/mirror_log/log_state.hpp"
 #include "messages/invariant.hpp"
 #include "messages/wire_disk.hpp"
+#include "messages/wire_state_file.hpp"
 
 namespace cmirror::mirror_log {
 
@@ -56,37 +57,60 @@ void LogState::take_others(const LogState& before, Owner own, bool device_knows)
     if (before.mixed()) return;
     for (const auto& [owner, boot] : before.boots_) {
         if (!may_live_on(owner, own)) continue;
+        if (before.doubted_.contains(owner)) {
+            take_marks_of(owner, before, device_knows);
+            continue;
+        }
         boots_[owner] = boot;
         outdated_.insert(owner);
         place_marks(owner, before.marks_.of(owner), device_knows);
         if (before.marks_.has_everything(owner) || !(device_knows && mark_dirty(owner))) mark_everything(owner, false);
     }
     for (const auto& [first, run] : before.grants_.runs())
-        if (outdated_.contains(run.owner)) take_grant(run, device_knows);
+        if (outdated_.contains(run.owner) && !doubted_.contains(run.owner)) take_grant(run, device_knows);
     find_orphans();
 }
 
 void LogState::take_marks(const LogState& before, Owner own, bool device_knows) {
     if (before.mixed()) return;
-    const bool same_size = before.region_count() == region_count();
-    for (const auto& [owner, boot] : before.boots_) {
-        if (!may_live_on(owner, own) || before.suspending_.contains(owner)) continue;
-        std::set<RegionNumber> regions = before.marks_.of(owner);
-        for (const auto& [first, run] : before.grants_.runs())
-            for (RegionNumber region = first; run.owner == owner && region < run.end(); ++region)
-                regions.insert(region);
-        place_marks(owner, regions, device_knows);
-        const bool named = !device_knows || !same_size || mark_dirty(owner, &before.sync_);
-        if (before.marks_.has_everything(owner) || !named) mark_everything(owner, false);
-        if (!marks_.has_everything(owner) && marks_.of(owner).empty()) continue;
-        boots_[owner] = boot;
-        outdated_.insert(owner);
-    }
+    for (const auto& [owner, boot] : before.boots_)
+        if (may_live_on(owner, own)) take_marks_of(owner, before, device_knows);
     find_orphans();
 }
 
+void LogState::take_marks_of(Owner owner, const LogState& before, bool device_knows) {
+    const bool was_there = before.present(owner);
+    if (was_there && before.suspending_.contains(owner)) return;
+    std::set<RegionNumber> regions = before.marks_.of(owner);
+    for (const auto& [first, run] : before.grants_.runs())
+        for (RegionNumber region = first; run.owner == owner && region < run.end(); ++region)
+            regions.insert(region);
+    place_marks(owner, regions, device_knows);
+    const bool same_size = before.region_count() == region_count();
+    const bool named = !device_knows || !same_size || mark_dirty(owner, &before.sync_);
+    if (before.marks_.has_everything(owner) || !named) mark_everything(owner, false);
+    if (!marks_.has_everything(owner) && marks_.of(owner).empty()) return;
+    boots_[owner] = before.boots_.at(owner);
+    outdated_.insert(owner);
+    if (was_there || before.doubted_.contains(owner)) doubted_.insert(owner);
+}
+
+void LogState::not_doubted(NodeId node) {
+    std::erase_if(doubted_, [node](Owner owner) { return owner.node == node; });
+}
+
+std::set<NodeId> LogState::doubted_nodes() const {
+    std::set<NodeId> nodes;
+    for (const Owner owner : doubted_)
+        nodes.insert(owner.node);
+    for (const auto& [owner, boot] : boots_)
+        if (!doubted_.contains(owner)) nodes.erase(owner.node);
+    for (const Member& member : members_)
+        nodes.erase(member.id.node);
+    return nodes;
+}
+
 std::vector<Op> LogState::not_reached_of(const LogState& other) const {
-    constexpr std::size_t ops_max = 4096;
     std::vector<Op> ops;
     if (other.region_count() != region_count()) return ops;
     const auto words = [](const RegionMap& map, RegionNumber region) { return map.raw()[region / 64]; };
@@ -100,11 +124,20 @@ std::vector<Op> LogState::not_reached_of(const LogState& other) const {
         const bool goes_on = !ops.empty() && ops.back().region + ops.back().count == region;
         if (goes_on && ops.back().count < op_regions_max) {
             ++ops.back().count;
-        } else if (ops.size() < ops_max) {
+        } else if (ops.size() < reached_ops_max) {
             ops.push_back({OpKind::reached, region, 1});
+        } else {
+            // Too much to be told one by one: to count as in sync once costs waiting alone.
+            return {{OpKind::reached, 0, region_count()}};
         }
     }
     return ops;
+}
+
+void LogState::everything_was_reached() {
+    assume_all_reached();
+    for (std::uint64_t line = 0; line <= state_line_of(region_count() - 1); ++line)
+        changed_lines_.insert(line);
 }
 
 /// An earlier instance of this node has drained its writes before this one was resumed.

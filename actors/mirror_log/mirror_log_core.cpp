@@ -245,7 +245,8 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
             consider(device_rewrite_due_);
         if (now < device_doubt_until_ && (takes_over_ || state_->hands_device_over())) consider(device_doubt_until_);
         consider(digest_due_);
-        if (!doubted_.empty() && quorate()) consider(doubted_until_);
+        for (const auto& [node, since] : doubted_since_)
+            consider(since + config_.settings.back_within);
     }
     if (control_.has_undelivered()) consider(control_.resend_due());
     if (sender_) consider(sender_heard_ + ControlOutbox::resend_after);

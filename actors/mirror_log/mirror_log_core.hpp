@@ -105,6 +105,7 @@ class MirrorLogCore {
     void continue_leaving(Instant now, Effects& effects);
     void finish_leaving(Effects& effects);
     void drained();
+    bool knows_the_latest() const;
     LeftBehind left_behind() const;
     void destroy(const KernelRequest& request, Instant now, Effects& effects);
     void enter(LifeState next, Instant now, Effects& effects);
@@ -163,9 +164,11 @@ class MirrorLogCore {
     void apply_delivery(const GroupDelivery& delivery, StateChanges& changes, Instant now, Effects& effects);
     void apply_membership(const Membership& membership, StateChanges& changes, Effects& effects);
     void await_state(const GroupEvent& event, Instant now, Effects& effects);
+    void note_speaker(const GroupDelivery& delivery);
     void receive(const GroupDelivery& delivery, const StateChunk& chunk, Instant now, Effects& effects);
     void follow_nodes(const Membership& membership, Instant now);
     void load_state(Instant now, Effects& effects);
+    void note_reached(const LogState& old);
     void became_valid(bool known, Instant now, Effects& effects);
     void serve_joiners(Instant now, Effects& effects);
     void begin_state(Instant now, Effects& effects);
@@ -187,7 +190,7 @@ class MirrorLogCore {
     void heard_anew(MemberId sender, const Anew& anew, Instant now, Effects& effects);
     void start_anew(Instant now, Effects& effects);
     void watch_fencing(Instant now, Effects& effects);
-    void take_before(const LogState& before, bool device_knows, Instant now);
+    void take_before(const LogState& before, bool device_knows);
     void end_doubts(Instant now, Effects& effects);
     void compare_digest(MemberId sender, const StateDigest& theirs, Effects& effects);
     void rejoin(Effects& effects);
@@ -343,9 +346,8 @@ class MirrorLogCore {
     std::optional<LogState> before_;
     /// Ops that tell which regions were in sync in a state that gave way.
     std::vector<Op> reached_before_;
-    /// Nodes whose marks were taken from there: gone for good if they are not back by then.
-    std::set<NodeId> doubted_;
-    Instant doubted_until_{};
+    /// The server's: since when it waits for those that may have left in good order.
+    std::map<NodeId, Instant> doubted_since_;
     /// It may only in this ring; nothing: in any (corosync was lost, and nobody else could have quorum meanwhile).
     std::optional<std::uint64_t> kept_ring_;
     std::optional<StateReceiver> receiver_;
@@ -376,10 +378,8 @@ class MirrorLogCore {
     bool relieved_merged_ = false;
     /// Do those that this member relieves all vouch for what is on the device? False for good once one was lost.
     std::optional<bool> handed_whole_;
-    /// The server's, before it has asked for the device's map.
-    bool takes_over_ = false;
-    /// It has asked for it, and has not merged it.
-    bool reading_to_merge_ = false;
+    /// The server's, before it has asked for the device's map; it has asked for it, and has not merged it.
+    bool takes_over_ = false, reading_to_merge_ = false;
     /// A node that was lost may still write the device until then.
     Instant device_doubt_until_{};
     std::optional<Instant> device_rewrite_due_;

@@ -62,6 +62,8 @@ void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effect
             if (receiver_ && receiver_->sender() == gone.member) receiver_.reset();
         }
     }
+    if (const auto* delivery = std::get_if<GroupDelivery>(&event); delivery != nullptr && !older_.empty())
+        note_speaker(*delivery);
     if (applying_)
         apply(event, now, effects);
     else
@@ -81,6 +83,17 @@ void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effect
         say(LogLevel::warning, "every member that had the state is gone", effects);
         found(now, effects);
     }
+}
+
+/// A node runs one cmirrord: once that has spoken, another process of its node has no state to wait for.
+void MirrorLogCore::note_speaker(const GroupDelivery& delivery) {
+    const bool ours = std::holds_alternative<Hello>(delivery.message) ||
+                      std::holds_alternative<Valid>(delivery.message) ||
+                      std::holds_alternative<StateBegin>(delivery.message);
+    if (!ours) return;
+    std::erase_if(older_, [&delivery](MemberId member) {
+        return member.node == delivery.sender.node && member != delivery.sender;
+    });
 }
 
 /// One event of the total order, on a state that has seen all before it.
@@ -146,7 +159,6 @@ void MirrorLogCore::apply_delivery(const GroupDelivery& delivery, StateChanges& 
                     " regions, not " + std::to_string(args_.region_count),
                 effects);
         state_->hello(sender, *hello, changes);
-        doubted_.erase(sender.node);
     } else if (const auto* valid = std::get_if<Valid>(&delivery.message)) {
         const Member* member = state_->member(sender);
         if (member == nullptr || member->token != valid->token || valid->lineage != state_->lineage()) return;

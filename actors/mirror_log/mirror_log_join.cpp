@@ -22,9 +22,12 @@ void MirrorLogCore::entered_group(const Membership& membership, Instant now, Eff
     in_group_ = true;
     self_ = membership.self;
     group_ = membership.members;
-    for (const MemberId member : membership.members)
-        if (member != self_) older_.insert(member);
-    legacy_.at_join.assign(older_.begin(), older_.end());
+    // A node runs one cmirrord: what else is there on this one is none, or its end is under way.
+    for (const MemberId member : membership.members) {
+        if (member == self_) continue;
+        legacy_.at_join.push_back(member);
+        if (member.node != self_.node) older_.insert(member);
+    }
     found_alone_ = older_.empty();
     if (view_) note_quorum(view_->quorate, now);
     if (found_alone_)
@@ -77,7 +80,7 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
         else
             state_->start(nosync && first_start);
         if (!first_start) state_->assume_all_reached();
-        if (before) take_before(*before, image != nullptr && image->is_log, now);
+        if (before) take_before(*before, image != nullptr && image->is_log);
     }
     if (image != nullptr) writer_.everything_changed(args_.region_count);
     state_->begin_lineage(token_);
@@ -97,33 +100,42 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
         if (applying_) apply(event, now, effects);
 }
 
-void MirrorLogCore::take_before(const LogState& before, bool device_knows, Instant now) {
+void MirrorLogCore::take_before(const LogState& before, bool device_knows) {
     if (state_kept_ == StateKept::nothing) return;
-    if (state_kept_ != StateKept::marks) return state_->take_others(before, owner(), device_knows);
-    state_->take_marks(before, owner(), device_knows);
-    if (!state_->absent_owners().empty()) state_->assume_all_reached();
-    doubted_until_ = now + config_.settings.back_within;
+    if (state_kept_ == StateKept::marks) {
+        state_->take_marks(before, owner(), device_knows);
+        if (!state_->absent_owners().empty()) state_->assume_all_reached();
+    } else {
+        state_->take_others(before, owner(), device_knows);
+    }
     // Those that this node has seen go did not leave in good order.
-    for (const Owner who : state_->absent_owners())
-        if (!daemonless_.contains(who.node) && !strangers_.contains(who.node)) doubted_.insert(who.node);
+    for (const auto* gone : {&daemonless_, &strangers_})
+        for (const NodeId node : *gone)
+            state_->not_doubted(node);
 }
 
-/// Who had died would be back by now, with its kernel's marks.
+/// Who had died would be back after some time, with its kernel's marks. Of who is not in the ring other means tell.
 void MirrorLogCore::end_doubts(Instant now, Effects& effects) {
-    if (doubted_.empty() || !view_) return;
-    // Who is not in the ring is proven to be gone by other means.
-    std::erase_if(doubted_, [this](NodeId node) {
-        return std::find(view_->nodes.begin(), view_->nodes.end(), node) == view_->nodes.end();
-    });
-    if (!quorate() || now < doubted_until_) return;
-    // A daemon that was stopped hears next who came back.
-    if (now - doubted_until_ > stopped_when_late_by) {
-        doubted_until_ = now + stopped_when_late_by;
-        return;
+    if (!state_->has_doubts() || !is_server() || !quorate()) return doubted_since_.clear();
+    std::map<NodeId, Instant> still;
+    for (const NodeId node : state_->doubted_nodes()) {
+        if (std::find(view_->nodes.begin(), view_->nodes.end(), node) == view_->nodes.end()) continue;
+        const auto since = doubted_since_.find(node);
+        still[node] = since == doubted_since_.end() ? now : since->second;
     }
-    for (const NodeId node : std::exchange(doubted_, {}))
+    doubted_since_ = std::move(still);
+    for (auto& [node, since] : doubted_since_) {
+        const Instant late = now - since - config_.settings.back_within;
+        if (late < Instant{0}) continue;
+        if (late > stopped_when_late_by) {
+            // A daemon that was stopped hears next who came back.
+            since += late + stopped_when_late_by;
+            continue;
+        }
         outbox_.add({OpKind::node_gone, node, 1});
-    outbox_.send(effects, now);
+        since = now;
+    }
+    if (outbox_.has_unsent()) outbox_.send(effects, now);
 }
 
 // Until the state is here only what brings it counts; what is delivered behind its point is kept, and all since the
@@ -197,7 +209,7 @@ void MirrorLogCore::load_state(Instant now, Effects& effects) {
         return;
     }
     applying_ = true;
-    reached_before_ = old && state_kept_ == StateKept::others ? state_->not_reached_of(*old) : std::vector<Op>{};
+    if (old && state_kept_ == StateKept::others) note_reached(*old);
     given_quorum();
     for (const GroupEvent& event : backlog)
         if (applying_) apply(event, now, effects);
@@ -208,6 +220,14 @@ void MirrorLogCore::load_state(Instant now, Effects& effects) {
     const Member* own = state_->member(self_);
     if (own == nullptr || !own->introduced || own->token != token_) introduce(effects);
     effects.emplace_back(SendEffect{Valid{token_, state_->lineage()}});
+}
+
+/// A state may be given twice before this member counts.
+void MirrorLogCore::note_reached(const LogState& old) {
+    const std::vector<Op> ops = state_->not_reached_of(old);
+    reached_before_.insert(reached_before_.end(), ops.begin(), ops.end());
+    if (reached_before_.size() > LogState::reached_ops_max)
+        reached_before_ = {{OpKind::reached, 0, args_.region_count}};
 }
 
 /// The last member that counted is gone before we did: what they had marked is known.

@@ -95,7 +95,7 @@ void MirrorLogCore::reset_membership() {
     regained_at_.reset();
     merging_.reset();
     ring_lost_.clear();
-    doubted_.clear();
+    doubted_since_.clear();
     found_alone_ = false;
     reading_device_ = false;
     reading_to_merge_ = false;
@@ -204,15 +204,18 @@ void MirrorLogCore::continue_leaving(Instant now, Effects& effects) {
 }
 
 void MirrorLogCore::finish_leaving(Effects& effects) {
-    const bool alone = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1;
-    const bool last = valid_ && state_->confirmer_of(self_) == nullptr;
     LeftBehind left = left_behind();
-    state_kept_ = alone ? StateKept::whole : last ? StateKept::others : StateKept::nothing;
-    // Who is doubted now is doubted again.
-    if (!doubted_.empty()) state_kept_ = StateKept::marks;
-    before_.reset();
+    if (valid_ || (founding_ && applying_)) {
+        const bool alone = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1;
+        const bool last = state_->confirmer_of(self_) == nullptr;
+        state_kept_ = alone ? StateKept::whole : last ? StateKept::others : StateKept::nothing;
+        before_.reset();
+        if (view_) kept_ring_ = view_->ring;
+    } else if (!knows_the_latest()) {
+        state_kept_ = StateKept::nothing;
+        before_.reset();
+    }
     leave_due_.reset();
-    if (view_) kept_ring_ = view_->ring;
     reset_membership();
     drained();
     for (const KernelRequest& request : std::exchange(resume_requests_, {}))
@@ -244,13 +247,16 @@ void MirrorLogCore::drained() {
 /// Kernels without their daemons may still write what they had marked: a table that is loaded again makes another
 /// instance, which starts the log if their daemons are gone by then.
 LeftBehind MirrorLogCore::left_behind() const {
-    // Others may be there that have a state: they know more.
-    const bool kept = state_kept_ == StateKept::others || state_kept_ == StateKept::marks;
-    const bool waits = !valid_ && (!kept || applying_ || !older_.empty());
     const std::optional<LogState>& known = before_ ? before_ : state_;
-    if (waits || !known || !known->knows_others(owner())) return {};
-    const bool last = valid_ ? known->confirmer_of(self_) == nullptr : state_kept_ == StateKept::others;
-    return {known->save(), last && doubted_.empty()};
+    if (!knows_the_latest() || !known || !known->knows_others(owner())) return {};
+    const bool has_state = valid_ || (founding_ && applying_);
+    return {known->save(), has_state ? known->confirmer_of(self_) == nullptr : state_kept_ != StateKept::marks};
+}
+
+/// Not if others may be there that have a state: they know more.
+bool MirrorLogCore::knows_the_latest() const {
+    if (valid_ || (founding_ && applying_)) return true;
+    return state_kept_ != StateKept::nothing && !applying_ && older_.empty();
 }
 
 void MirrorLogCore::inherit(const LeftBehind& left_behind) {

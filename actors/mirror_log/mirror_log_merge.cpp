@@ -104,7 +104,11 @@ void MirrorLogCore::decide_merge(Effects& effects) {
 std::vector<MemberId> MirrorLogCore::awaited() const {
     std::vector<MemberId> silent;
     if (merging_) {
-        const auto speaks = [this](MemberId member) { return merging_->standings.contains(member); };
+        // A node runs one cmirrord: when that has spoken, another process of its node is none, or its end is under way.
+        const auto speaks = [this](MemberId member) {
+            return std::any_of(merging_->standings.begin(), merging_->standings.end(),
+                               [member](const auto& told) { return told.first.node == member.node; });
+        };
         std::copy_if(group_.begin(), group_.end(), std::back_inserter(silent), [&](MemberId member) {
             return merging_->expected.contains(member) && !speaks(member);
         });

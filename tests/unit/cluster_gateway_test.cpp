@@ -77,6 +77,26 @@ TEST_F(ClusterGatewayCoreTest, what_is_left_behind_counts_for_a_while) {
     }
 }
 
+TEST_F(ClusterGatewayCoreTest, what_is_left_behind_waits_for_corosync_with_who_joins) {
+    connect();
+    core.leave_behind(uuid("log"), left(5), now);
+    core.leave_behind(uuid("other"), left(3), now);
+    core.on_lost("gone", now, effects);
+    core.join(uuid("log"), 8, true, now, effects);
+    for (int i = 0; i < 3; ++i) {
+        advance(Core::left_behind_for);
+        EXPECT_GT(core.next_due(), now) << "nothing is due again at once";
+    }
+    effects.clear();
+    connect();
+    core.on_group_opened(1, true, {}, now, effects);
+    core.on_join_called(1, ClusterCall::done, now, effects);
+    take();
+    confirm(1);
+    EXPECT_EQ(take().front(), "tell 8 left behind 5");
+    EXPECT_FALSE(core.next_due());
+}
+
 TEST_F(ClusterGatewayCoreTest, what_nobody_inherits_is_dropped_in_time) {
     connect();
     core.leave_behind(uuid("log"), left(5), now);

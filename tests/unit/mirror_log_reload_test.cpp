@@ -112,6 +112,76 @@ TEST_F(Reload, who_was_doubted_and_came_back_is_doubted_no_more) {
     EXPECT_TRUE(state(1).marks().marked_by(owner(2), 7));
 }
 
+// Its daemon was gone before: it did not leave in good order.
+TEST_F(Reload, who_had_no_daemon_when_the_last_ones_left_is_not_doubted) {
+    call(2, R::flush, list({6}));
+    cluster->kill(2);
+    for (const NodeId id : {1U, 3U})
+        for (const R type : {R::presuspend, R::postsuspend})
+            call(id, type);
+    cluster->reload(1);
+    cluster->advance(Settings{}.back_within + 5s);
+    ASSERT_TRUE(node(1).core->valid());
+    EXPECT_TRUE(state(1).marks().marked_by(owner(2), 6));
+    EXPECT_FALSE(state(1).has_doubts());
+}
+
+// Who took the doubted marks in is gone before the minute is over: the doubt is part of the state.
+TEST_F(Reload, doubts_outlive_who_had_them) {
+    call(2, R::flush, list({6}));
+    for (const NodeId id : {3U, 1U, 2U})
+        for (const R type : {R::presuspend, R::postsuspend})
+            call(id, type);
+    cluster->reload(1);
+    ASSERT_TRUE(state(1).has_doubts());
+    call(3, R::resume);
+    ASSERT_TRUE(node(3).core->valid());
+    expect_equal({1, 3});
+    for (const R type : {R::presuspend, R::postsuspend})
+        call(1, type);
+    EXPECT_TRUE(state(3).marks().marked_by(owner(2), 6));
+    cluster->advance(Settings{}.back_within + 1s);
+    EXPECT_TRUE(state(3).absent_owners().empty());
+    recover_all(3);
+}
+
+// The state starts anew: what is doubted is not taken for everything.
+TEST_F(Reload, doubts_outlive_a_suspend) {
+    call(2, R::flush, list({6}));
+    for (const NodeId id : {3U, 1U, 2U})
+        for (const R type : {R::presuspend, R::postsuspend})
+            call(id, type);
+    cluster->reload(1);
+    ASSERT_TRUE(state(1).has_doubts());
+    for (const R type : {R::presuspend, R::postsuspend})
+        call(1, type);
+    call(1, R::resume);
+    ASSERT_TRUE(node(1).core->valid());
+    EXPECT_TRUE(state(1).marks().marked_by(owner(2), 6));
+    EXPECT_FALSE(state(1).marks().has_everything(owner(2)));
+    cluster->advance(Settings{}.back_within + 1s);
+    EXPECT_TRUE(state(1).absent_owners().empty());
+    recover_all(1);
+}
+
+// corosync is restarted on the last node, which is suspended and resumed meanwhile.
+TEST_F(Reload, suspend_while_the_group_is_joined_keeps_what_others_had_marked) {
+    call(2, R::flush, list({6}));
+    for (const R type : {R::presuspend, R::postsuspend})
+        call(3, type);
+    cluster->kill(2);
+    cluster->lose_cluster(1);
+    ASSERT_EQ(node(1).core->life(), LifeState::joining);
+    for (const R type : {R::presuspend, R::postsuspend})
+        cluster->ask(1, type);
+    ASSERT_EQ(node(1).core->life(), LifeState::suspended);
+    cluster->regain_cluster(1);
+    call(1, R::resume);
+    cluster->advance(20s);
+    ASSERT_TRUE(node(1).core->valid());
+    EXPECT_TRUE(state(1).marks().marked_by(owner(2), 6) || state(1).marks().has_everything(owner(2)));
+}
+
 TEST_F(Reload, who_was_seen_to_be_cut_off_is_not_doubted) {
     call(2, R::flush, list({6}));
     for (const R type : {R::presuspend, R::postsuspend})
