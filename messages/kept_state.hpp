@@ -45,6 +45,8 @@ struct KeptStanding {
     /// The ring in which this node was alone, with no marks but its own in the state: then the maps below tell all
     /// there is to know as long as that ring lives. 0: others may know more.
     std::uint64_t ring = 0;
+    /// The kernel has drained its writes in a suspend: the marks outlasted that, and show no use of the instance.
+    bool drained = false;
 
     friend bool operator==(const KeptStanding&, const KeptStanding&) = default;
 };

@@ -22,6 +22,7 @@ constexpr std::uint64_t copying_flag = 2;
 constexpr std::uint64_t reconnecting_flag = 4;
 constexpr std::uint64_t log_failed_flag = 8;
 constexpr std::uint64_t marks_unknown_flag = 16;
+constexpr std::uint64_t drained_flag = 32;
 /// A mirror of 2^63 bytes with regions of 512 bytes has fewer.
 constexpr std::uint64_t region_count_max = std::uint64_t{1} << 54U;
 static_assert(uuid_lines * sizeof(Words) > Uuid::length_max);
@@ -112,10 +113,10 @@ StatePatch pack_state_identity(const KeptIdentity& identity) {
 }
 
 StatePatch pack_state_standing(const KeptStanding& standing) {
-    const std::uint64_t flags = (standing.presuspended ? presuspended_flag : 0) |
-                                (standing.reconnecting ? reconnecting_flag : 0) |
-                                (standing.copying ? copying_flag : 0) | (standing.log_failed ? log_failed_flag : 0) |
-                                (standing.marks_unknown ? marks_unknown_flag : 0);
+    const std::uint64_t flags =
+        (standing.presuspended ? presuspended_flag : 0) | (standing.reconnecting ? reconnecting_flag : 0) |
+        (standing.copying ? copying_flag : 0) | (standing.log_failed ? log_failed_flag : 0) |
+        (standing.marks_unknown ? marks_unknown_flag : 0) | (standing.drained ? drained_flag : 0);
     StatePatch patch{standing_line * state_line_size, {}};
     put_line(patch.bytes, {flags, standing.copying.value_or(0), standing.ring, 0, 0, 0, 0}, standing_line);
     return patch;
@@ -173,6 +174,7 @@ Result<KeptState, StateFileFault> unpack_state_file(std::span<const std::byte> f
     kept.standing.presuspended = ((*standing)[0] & presuspended_flag) != 0;
     kept.standing.reconnecting = ((*standing)[0] & reconnecting_flag) != 0;
     kept.standing.marks_unknown = ((*standing)[0] & marks_unknown_flag) != 0;
+    kept.standing.drained = ((*standing)[0] & drained_flag) != 0;
     kept.standing.log_failed = ((*standing)[0] & log_failed_flag) != 0;
     if (((*standing)[0] & copying_flag) != 0) kept.standing.copying = (*standing)[1];
     if (kept.standing.copying >= identity.region_count && kept.standing.copying)

@@ -79,8 +79,8 @@ class ClusterGatewayCore {
     /// `in_use`: other logs of this group give way; else this one does, if there are others.
     void join(const Uuid& group, LogId log, bool in_use, TimePoint now, Effects& effects);
     void leave(const Uuid& group, LogId log, TimePoint now, Effects& effects);
-    /// Whoever joins the group within `left_behind_for` is told this first, as a member. Takes the place of what was left
-    /// before, unless it is empty. What is beyond `left_behind_max` bytes in all is dropped, the oldest first.
+    /// Whoever joins the group within `left_behind_for` is told this first, as a member. Takes the place of what was
+    /// left before, unless it is empty. What is beyond `left_behind_max` bytes in all is dropped, the oldest first.
     void leave_behind(const Uuid& group, LeftBehind left, TimePoint now);
     static constexpr auto left_behind_for = std::chrono::seconds{10};
     static constexpr std::size_t left_behind_max = std::size_t{64} << 20U;

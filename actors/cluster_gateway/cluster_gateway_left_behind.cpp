@@ -41,9 +41,9 @@ void ClusterGatewayCore::forget_left_behind(TimePoint now) {
 bool ClusterGatewayCore::someone_joins(const Uuid& group) const {
     const auto found = by_group_.find(group);
     return found != by_group_.end() && std::any_of(found->second.begin(), found->second.end(), [this](JoinId id) {
-        const Join& join = joins_.at(id);
-        return !join.leave_wanted && (join.phase == Phase::waiting || join.phase == Phase::joining);
-    });
+               const Join& join = joins_.at(id);
+               return !join.leave_wanted && (join.phase == Phase::waiting || join.phase == Phase::joining);
+           });
 }
 
 }  // namespace cmirror

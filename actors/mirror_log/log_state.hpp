@@ -126,9 +126,9 @@ class LogState {
     /// may live on, out of sight, and may have marked more since: any region, or any that the log device does not call
     /// clean (`device_knows`). What that calls clean is nobody's any more.
     void take_others(const LogState& before, Owner own, bool device_knows);
-    /// As take_others(), where others knew more than `before` and are gone: what owners had marked and were copying, and
-    /// what the log device calls dirty and was in sync. Those that were there are doubted: they may have left in good
-    /// order.
+    /// As take_others(), where others knew more than `before` and are gone: what owners had marked and were copying,
+    /// and what the log device calls dirty and was in sync. Those that were there are doubted: they may have left in
+    /// good order.
     void take_marks(const LogState& before, Owner own, bool device_knows);
     /// This node was seen to go: it did not leave in good order.
     void not_doubted(NodeId node);

@@ -264,14 +264,13 @@ class MirrorLogCore {
     /// A state of this instance had quorum, or came from a member: nosync no longer speaks of it.
     bool had_quorum_ = false;
     std::optional<std::uint32_t> resume_seq_;  ///< of the last RESUME
-    /// The next RESUME is a reconnect's, as its CTR was.
-    bool reconnect_resumes_ = false;
-    /// One was, since the last suspend began.
-    bool resume_ignored_ = false;
+    /// The next RESUME is a reconnect's, as its CTR was; one was, since the last suspend began.
+    bool reconnect_resumes_ = false, resume_ignored_ = false;
     /// A reconnect's CTR was answered, and no RESUME since.
     bool resume_unanswered_ = false;
-    /// The kernel has shown that it has resumed this instance; it gave way before that was known.
-    bool in_use_ = false, aside_ = false;
+    /// The kernel has shown that it has resumed this instance; it gave way before that was known; it had drained its
+    /// writes, and nothing has shown since that it was resumed.
+    bool in_use_ = false, aside_ = false, drained_ = false;
     /// The kernel stopped recovery and has not resumed since.
     bool past_presuspend_ = false;
     /// Created again without a state file: it may have; "is being recovered" was said so often since it asked for work.

@@ -18,7 +18,8 @@ void MirrorLogCore::answer_idle(const KernelRequest& request, Effects& effects) 
             if (life_ == LifeState::joining || aside_) past_presuspend_ = true;
             return reply(request, {}, effects);
         case RequestType::postsuspend:
-            if (aside_) {
+            if (aside_ || marks_unknown_) {
+                aside_ = false;
                 drained();
                 for (const KernelRequest& waiting : std::exchange(waiting_, {}))
                     answer_idle(waiting, effects);

@@ -30,15 +30,17 @@ void MirrorLogCore::take_kept(Effects& effects) {
         return;
     }
     kept_ = std::move(kept);
+    drained_ = kept_->standing.drained;
+    std::set<RegionNumber>& marks = drained_ ? left_marked_ : my_marks_;
     for (std::uint64_t word = 0; word < kept_->live.size(); ++word)
         for (std::uint64_t bits = kept_->live[word]; bits != 0; bits &= bits - 1)
-            my_marks_.insert(word * 64 + static_cast<unsigned>(std::countr_zero(bits)));
+            marks.insert(word * 64 + static_cast<unsigned>(std::countr_zero(bits)));
     past_presuspend_ = kept_->standing.presuspended;
     log_failed_ = kept_->standing.log_failed;
     if (kept_->standing.copying) recovery_.take_over(*kept_->standing.copying);
     keeper_.begin(kept_identity(), kept_->live);
     say(LogLevel::notice,
-        "was created again by its kernel, with " + std::to_string(my_marks_.size()) + " marks from its state file",
+        "was created again by its kernel, with " + std::to_string(marks.size()) + " marks from its state file",
         effects);
 }
 
@@ -69,13 +71,15 @@ void MirrorLogCore::keep(Effects& effects) {
     if (kept_ && !valid_) {
         kept_->standing.reconnecting = resume_unanswered_;
         kept_->standing.log_failed = log_failed_;
+        kept_->standing.drained = drained_ && my_marks_.empty();
         auto effect = keeper_.take(kept_->standing, {}, kept_->in_sync, kept_->reached);
         if (effect) effects.insert(effects.begin(), std::move(*effect));
         return;
     }
     if (life_ == LifeState::pending) return;
-    const KeptStanding standing{past_presuspend_, resume_unanswered_,  marks_unknown_,
-                                log_failed_,      recovery_.current(), alone_in_ring()};
+    const KeptStanding standing{
+        past_presuspend_, resume_unanswered_,           marks_unknown_, log_failed_, recovery_.current(),
+        alone_in_ring(),  drained_ && my_marks_.empty()};
     const bool alone = standing.ring != 0;
     auto effect = keeper_.take(standing, changed, alone ? state_->sync().raw() : std::span<const std::uint64_t>{},
                                alone ? state_->reached().raw() : std::span<const std::uint64_t>{});

@@ -54,6 +54,7 @@ bool MirrorLogCore::shows_use(const KernelRequest& request) const {
 
 void MirrorLogCore::notice_use(const KernelRequest& request, Instant now, Effects& effects) {
     if (!shows_use(request)) return;
+    drained_ = false;
     if (life_ == LifeState::presuspended && resume_ignored_ && request.type == RequestType::get_resync_work) {
         resume_again(now, effects);
     } else if (life_ == LifeState::suspended) {
@@ -67,6 +68,7 @@ void MirrorLogCore::notice_use(const KernelRequest& request, Instant now, Effect
 
 void MirrorLogCore::start_joining(bool in_use, Effects& effects) {
     in_use_ = in_use;
+    if (in_use) drained_ = false;
     aside_ = false;
     reconnect_resumes_ = false;
     if (resumed_before_ || !reconnected_)
@@ -161,6 +163,7 @@ void MirrorLogCore::superseded(Instant now, Effects& effects) {
     if (ended_ || !member) return;
     say(LogLevel::notice, "the kernel uses another instance of it: this one leaves", effects);
     if (valid_) {
+        aside_ = true;
         start_leaving(now, effects);
     } else {
         // It may be the one after all, so what is known of its kernel stays: a request that is new will show it. Those
@@ -228,9 +231,11 @@ void MirrorLogCore::finish_leaving(Effects& effects) {
 /// The kernel writes nothing of this instance any more.
 void MirrorLogCore::drained() {
     resumed_before_ = true;
-    aside_ = false;
     may_be_presuspended_ = false;
-    marks_unknown_ = false;
+    // Another instance proves no suspend of this one.
+    if (!aside_) marks_unknown_ = false;
+    drained_ = true;
+    aside_ = false;
     past_presuspend_ = false;
     recovery_.stop();
     kept_.reset();

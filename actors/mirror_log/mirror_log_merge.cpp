@@ -109,9 +109,8 @@ std::vector<MemberId> MirrorLogCore::awaited() const {
             return std::any_of(merging_->standings.begin(), merging_->standings.end(),
                                [member](const auto& told) { return told.first.node == member.node; });
         };
-        std::copy_if(group_.begin(), group_.end(), std::back_inserter(silent), [&](MemberId member) {
-            return merging_->expected.contains(member) && !speaks(member);
-        });
+        std::copy_if(group_.begin(), group_.end(), std::back_inserter(silent),
+                     [&](MemberId member) { return merging_->expected.contains(member) && !speaks(member); });
     } else if (in_group_ && !applying_ && !founding_ && view_ && view_->quorate) {
         silent.assign(older_.begin(), older_.end());
     }

@@ -87,8 +87,7 @@ TEST_F(ClusterGatewayCoreTest, what_is_left_behind_waits_for_corosync_with_who_j
         advance(Core::left_behind_for);
         EXPECT_GT(core.next_due(), now) << "nothing is due again at once";
     }
-    effects.clear();
-    connect();
+    core.on_quorum_opened(true, {}, now, effects);
     core.on_group_opened(1, true, {}, now, effects);
     core.on_join_called(1, ClusterCall::done, now, effects);
     take();

@@ -271,53 +271,6 @@ TEST_F(Reload, table_loaded_again_beside_others_takes_their_state) {
     expect_equal({1, 2});
 }
 
-// Two instances are created again, and the one in use hears first that there is another: its kernel's hint and marks
-// are as unknown as before.
-TEST_F(Reload, log_that_gives_way_before_it_is_known_to_be_in_use_keeps_what_it_knows_of_its_kernel) {
-    cluster->lose_state_files = true;
-    for (const NodeId id : {2U, 3U})
-        for (const R type : {R::presuspend, R::postsuspend})
-            call(id, type);
-    cluster->kill(1);
-    cluster->revive(1, false);
-    call(1, R::ctr, ConstructorText{core_log, true});
-    cluster->ask(1, R::resume);
-    ASSERT_EQ(node(1).core->life(), LifeState::joining);
-    cluster->supersede(1);
-    EXPECT_EQ(node(1).core->life(), LifeState::suspended);
-    EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 1U) << "a write that was let pass is on its way";
-    ASSERT_TRUE(node(1).core->valid());
-    EXPECT_TRUE(state(1).marks().has_everything(owner(1)));
-}
-
-// The earlier daemon had answered its MARK, and told nobody of it.
-TEST_F(Reload, flush_of_a_log_that_gave_way_waits_until_its_mark_is_durable) {
-    cluster->ask(1, R::mark_region, list({9}));
-    cluster->kill(1);
-    cluster->revive(1, false);
-    call(1, R::ctr, ConstructorText{core_log, true});
-    cluster->ask(1, R::resume);
-    cluster->supersede(1);
-    ASSERT_EQ(node(1).core->life(), LifeState::suspended);
-    const auto flush = cluster->ask(1, R::flush, RegionList{});
-    EXPECT_FALSE(answered(1, flush));
-    cluster->settle();
-    EXPECT_TRUE(answered(1, flush));
-    EXPECT_TRUE(state(2).marks().marked_by(owner(1), 9));
-}
-
-TEST_F(Reload, log_that_gave_way_may_be_suspended_after_all) {
-    cluster->ask(1, R::mark_region, list({9}));
-    cluster->kill(1);
-    cluster->revive(1, false);
-    call(1, R::ctr, ConstructorText{core_log, true});
-    cluster->ask(1, R::resume);
-    cluster->supersede(1);
-    for (const R type : {R::presuspend, R::postsuspend, R::flush})
-        EXPECT_EQ(error(1, type), 0);
-    EXPECT_EQ(node(1).core->life(), LifeState::suspended);
-}
-
 // Its side had the region in sync, and gave way; its daemon dies, its marks are lost, and a kernel of the other side
 // copies that region when it is back.
 TEST_F(Reload, kernel_that_lost_its_marks_waits_for_copies_of_what_its_side_had_in_sync) {

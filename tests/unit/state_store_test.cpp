@@ -37,7 +37,7 @@ std::vector<std::byte> made_file() {
     put(file,
         pack_state_lines(StateMap::live, identity(), words_with({3, 500, 999}), 0, state_map_lines(region_count)));
     put(file, pack_state_lines(StateMap::in_sync, identity(), words_with({7}), state_line_of(7), 1));
-    put(file, pack_state_standing({true, true, true, true, RegionNumber{42}, 17}));
+    put(file, pack_state_standing({true, true, true, true, RegionNumber{42}, 17, true}));
     return file;
 }
 
@@ -45,7 +45,7 @@ TEST(StateFileFormat, what_is_written_is_read_back) {
     const auto kept = unpack_state_file(made_file());
     ASSERT_TRUE(kept);
     EXPECT_EQ(kept->identity, identity());
-    EXPECT_EQ(kept->standing, (KeptStanding{true, true, true, true, RegionNumber{42}, 17}));
+    EXPECT_EQ(kept->standing, (KeptStanding{true, true, true, true, RegionNumber{42}, 17, true}));
     EXPECT_EQ(kept->live, words_with({3, 500, 999}));
     EXPECT_EQ(kept->in_sync, words_with({7}));
     EXPECT_EQ(kept->reached, words_with({}));
