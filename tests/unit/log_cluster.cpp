@@ -8,6 +8,13 @@
 
 namespace cmirror::mirror_log {
 
+namespace {
+
+/// As the cluster gateway.
+constexpr Instant left_behind_for = std::chrono::seconds{10};
+
+}  // namespace
+
 DeviceImage MemoryDevice::image(std::uint64_t region_count) const {
     DeviceImage image;
     const auto header = unpack_device_header(bytes);
@@ -191,10 +198,14 @@ void LogCluster::carry_out(Node& node, Effects& effects) {
         } else if (std::holds_alternative<JoinEffect>(effect)) {
             if (node.joined) continue;
             node.joined = true;
+            if (now >= node.left_behind_until) node.left_behind = {};
             if (!node.left_behind.state.empty()) node.core->inherit(std::exchange(node.left_behind, {}));
             change({}, {{node.member(), ChangeReason::join}});
         } else if (auto* leave = std::get_if<LeaveEffect>(&effect)) {
-            if (!leave->left_behind.state.empty()) node.left_behind = std::move(leave->left_behind);
+            if (!leave->left_behind.state.empty()) {
+                node.left_behind = std::move(leave->left_behind);
+                node.left_behind_until = now + left_behind_for;
+            }
             if (!node.joined) continue;
             node.joined = false;
             change({{node.member(), ChangeReason::leave}}, {});

@@ -57,6 +57,7 @@ class LogCluster {
         std::vector<WriteEffect> writes_held;
         /// For the next instance on this node.
         LeftBehind left_behind;
+        Instant left_behind_until{};
         std::uint64_t sent = 0;
         /// As it lies on disk.
         std::vector<std::byte> state_file;

@@ -108,7 +108,7 @@ TEST_F(Reload, who_was_doubted_and_came_back_is_doubted_no_more) {
     ASSERT_EQ(error(2, R::flush, list({7})), 0);
     cluster->advance(Settings{}.back_within - 12s);
     cluster->kill(2);
-    cluster->advance(20s);
+    cluster->advance(Settings{}.back_within + 20s);
     EXPECT_TRUE(state(1).marks().marked_by(owner(2), 7));
 }
 
@@ -175,6 +175,7 @@ TEST_F(Reload, suspend_while_the_group_is_joined_keeps_what_others_had_marked) {
     for (const R type : {R::presuspend, R::postsuspend})
         cluster->ask(1, type);
     ASSERT_EQ(node(1).core->life(), LifeState::suspended);
+    cluster->advance(20s);
     cluster->regain_cluster(1);
     call(1, R::resume);
     cluster->advance(20s);
