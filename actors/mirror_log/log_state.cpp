@@ -52,6 +52,7 @@ void LogState::hello(MemberId id, const Hello& hello, StateChanges& changes) {
     member->boot = hello.boot;
     member->luid = hello.luid;
     member->version = hello.version;
+    unseen_is(member->owner(), hello.boot);
     // What its node left behind: another boot proves that the old kernel is gone; another instance in the same boot
     // was resumed after the old one had drained.
     for (const auto& [owner, boot] : std::map<Owner, BootId>(boots_)) {

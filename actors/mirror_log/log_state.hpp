@@ -25,6 +25,9 @@ namespace cmirror::mirror_log {
 /// Regions of one op at most, but for clears: bounds what one message can cost.
 constexpr std::uint64_t op_regions_max = 4096;
 
+/// Of an instance whose daemon died before this one had a word of it; its next Hello tells which it is.
+inline constexpr Luid unseen_luid = ~Luid{0} - 1;
+
 /// A member of the group as the state knows it.
 struct Member {
     MemberId id;
@@ -130,6 +133,9 @@ class LogState {
     /// and what the log device calls dirty and was in sync. Those that were there are doubted: they may have left in
     /// good order.
     void take_marks(const LogState& before, Owner own, bool device_knows);
+    /// As take_others(), of a node of which nothing is known: any region, or any that the log device does not call
+    /// clean.
+    void assume_unseen(NodeId node, bool device_knows);
     /// This node was seen to go: it did not leave in good order.
     void not_doubted(NodeId node);
     /// Whose join started this state; members' Valid names it.
@@ -249,6 +255,7 @@ class LogState {
     void place_marks(Owner owner, const std::set<RegionNumber>& regions, bool device_knows);
     static bool may_live_on(Owner owner, Owner own);
     void take_marks_of(Owner owner, const LogState& before, bool device_knows);
+    void unseen_is(Owner owner, const BootId& boot);
     void take_grant(Run run, bool device_knows);
     bool mark_dirty(Owner owner, const RegionMap* among = nullptr);
     void clear(Owner owner, RegionNumber region);

@@ -36,6 +36,8 @@ void LogState::became_legacy(Member& member, StateChanges& changes) {
     member.legacy = true;
     member.legacy_joins = ++legacy_.joins;
     changes.legacy_came = true;
+    // It never says which instance its kernel has.
+    if (boots_.contains({member.id.node, unseen_luid})) end_owner({member.id.node, unseen_luid});
     if (mixed()) return;
     legacy_.mode = LegacyGroup::Mode::entering;
     legacy_.copy.emplace(region_count());

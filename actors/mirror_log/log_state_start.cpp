@@ -95,6 +95,32 @@ void LogState::take_marks_of(Owner owner, const LogState& before, bool device_kn
     if (was_there || before.doubted_.contains(owner)) doubted_.insert(owner);
 }
 
+void LogState::assume_unseen(NodeId node, bool device_knows) {
+    const Owner owner{node, unseen_luid};
+    boots_[owner] = BootId{};
+    outdated_.insert(owner);
+    if (!(device_knows && mark_dirty(owner))) mark_everything(owner, false);
+    find_orphans();
+}
+
+/// What was assumed of it is its own to say now. Should its kernel be another one since, the regions are out of sync.
+void LogState::unseen_is(Owner owner, const BootId& boot) {
+    const Owner unseen{owner.node, unseen_luid};
+    if (boots_.erase(unseen) == 0) return;
+    outdated_.erase(unseen);
+    if (marks_.has_everything(unseen)) {
+        mark_everything(owner, false);
+        everything_said(unseen);
+    }
+    for (const RegionNumber region : std::set<RegionNumber>(marks_.of(unseen))) {
+        place_mark(owner, region);
+        clear(unseen, region);
+    }
+    boots_[owner] = boot;
+    outdated_.insert(owner);
+    orphans_due_ = true;
+}
+
 void LogState::not_doubted(NodeId node) {
     std::erase_if(doubted_, [node](Owner owner) { return owner.node == node; });
 }

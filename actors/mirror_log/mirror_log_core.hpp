@@ -331,8 +331,9 @@ class MirrorLogCore {
     std::set<NodeId> strangers_, daemonless_;
     std::map<NodeId, Instant> ring_lost_;
     std::optional<Merging> merging_;
-    /// Members that were there before us and may have the state.
+    /// Members that were there before us and may have the state; nodes of those whose daemons died before they gave it.
     std::set<MemberId> older_;
+    std::set<NodeId> unseen_;
     std::vector<MemberId> group_;
     SilenceWatch silence_;
     bool found_alone_ = false, reading_device_ = false, awaiting_view_ = false, awaiting_device_ = false;

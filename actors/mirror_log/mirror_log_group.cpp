@@ -58,7 +58,8 @@ void MirrorLogCore::handle(const GroupEvent& event, Instant now, Effects& effect
         group_ = membership->members;
         follow_nodes(*membership, now);
         for (const MemberChange& gone : membership->left) {
-            older_.erase(gone.member);
+            if (older_.erase(gone.member) > 0 && gone.reason == ChangeReason::process_down)
+                unseen_.insert(gone.member.node);
             if (receiver_ && receiver_->sender() == gone.member) receiver_.reset();
         }
     }

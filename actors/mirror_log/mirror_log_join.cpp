@@ -80,7 +80,11 @@ void MirrorLogCore::found_with(const DeviceImage* image, Instant now, Effects& e
         else
             state_->start(nosync && first_start);
         if (!first_start) state_->assume_all_reached();
-        if (before) take_before(*before, image != nullptr && image->is_log);
+        const bool device_knows = image != nullptr && image->is_log;
+        if (before) take_before(*before, device_knows);
+        // Their kernels may write, and what they had marked is not known.
+        for (const NodeId node : std::exchange(unseen_, {}))
+            state_->assume_unseen(node, device_knows);
     }
     if (image != nullptr) writer_.everything_changed(args_.region_count);
     state_->begin_lineage(token_);

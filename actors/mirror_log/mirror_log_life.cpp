@@ -109,6 +109,7 @@ void MirrorLogCore::reset_membership() {
     handed_over_ = 0;
     device_rewrite_due_.reset();
     older_.clear();
+    unseen_.clear();
     group_.clear();
     backlog_.clear();
     receiver_.reset();

@@ -227,6 +227,55 @@ TEST_F(Reload, suspend_of_a_log_that_was_alone_keeps_what_others_had_marked) {
     EXPECT_EQ(pair(1, R::get_resync_work).flag, 0U);
 }
 
+// The only daemon with the state dies before it has given it: its kernel goes on with what it had marked.
+TEST_F(Reload, joiner_that_was_given_no_state_leaves_alone_what_that_kernel_may_write) {
+    for (const std::string table : {core_log, disk_log}) {
+        use(table);
+        start({1});
+        recover_all(1);
+        call(1, R::flush, list({5}));
+        cluster->add(2);
+        call(2, R::ctr, ConstructorText{table, false});
+        cluster->ask(2, R::resume);
+        cluster->kill(1);
+        cluster->advance(20s);
+        ASSERT_TRUE(node(2).core->valid());
+        EXPECT_TRUE(state(2).marks().marked_by({1, unseen_luid}, 5)) << table;
+        for (auto work = pair(2, R::get_resync_work); work.flag != 0; work = pair(2, R::get_resync_work)) {
+            ASSERT_NE(work.region, 5U) << table;
+            recover(2, work.region);
+        }
+        cluster->restart(1, false);
+        cluster->advance(1s);
+        expect_equal({1, 2});
+        EXPECT_TRUE(state(2).marks().marked_by(owner(1), 5));
+        EXPECT_FALSE(state(2).marks().has_everything(owner(1)));
+        EXPECT_TRUE(state(2).absent_owners().empty());
+        call(1, R::clear_region, list({5}));
+        cluster->advance(1s);
+        recover_all(2);
+    }
+}
+
+TEST_F(Reload, kernel_that_was_not_heard_of_may_turn_out_to_be_gone) {
+    use(core_log);
+    start({1});
+    recover_all(1);
+    call(1, R::flush, list({5}));
+    cluster->add(2);
+    call(2, R::ctr, ConstructorText{core_log, false});
+    cluster->ask(2, R::resume);
+    cluster->kill(1);
+    cluster->advance(1s);
+    ASSERT_TRUE(state(2).marks().has_everything({1, unseen_luid}));
+    EXPECT_EQ(pair(2, R::get_resync_work).flag, 0U);
+    cluster->crash(1);
+    cluster->prove_gone(2, 1);
+    cluster->advance(1s);
+    EXPECT_TRUE(state(2).absent_owners().empty());
+    recover_all(2);
+}
+
 // They had marked nothing, and nobody waits for them.
 TEST_F(Reload, table_loaded_again_as_the_others_leave_has_nothing_of_them) {
     for (const NodeId id : {1U, 2U, 3U})
