@@ -48,10 +48,9 @@ enum class OpKind : std::uint8_t {
                           ///< `count` marks_said: all was said, none is unknown any more
     not_clean = 11,       ///< the log device says otherwise: a take-over's merge
     node_gone = 12,       ///< proof that the node `region` is gone: its marks become "writer died"
-    resumed = 13,   ///< the instance was really resumed: its failed recoveries may be tried again; `region` 1: for
-                    ///< the first time, and an earlier one of this luid ended without a word
-    confirm = 14,   ///< nothing but the wish to have all before it confirmed
-    withdraw = 15,  ///< takes a want_work back that has got no region yet
+    resumed = 13,         ///< the instance was really resumed: its failed recoveries may be tried again
+    confirm = 14,         ///< nothing but the wish to have all before it confirmed
+    withdraw = 15,        ///< takes a want_work back that has got no region yet
     copying = 16,  ///< the sender's kernel still copies the region, whatever the state says: it is out of sync, granted
     written = 17,  ///< a mark of before that the joined state did not know: the region is out of sync, too
     legacy_told = 18,  ///< the sender has told its marks in the field's words since the legacy join number `region`

@@ -61,11 +61,6 @@ void LogState::apply_one(const Member& member, std::uint64_t seq, const Op& op, 
             find(member.id)->handed_over = op.region;
             return;
         case OpKind::resumed:
-            if (op.region == 1) {
-                end_owner(owner);
-                boots_[owner] = member.boot;
-                return;
-            }
             suspending_.erase(owner);
             std::erase_if(tried_, [owner](const auto& t) { return t.first == owner; });
             return;

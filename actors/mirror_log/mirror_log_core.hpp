@@ -260,7 +260,7 @@ class MirrorLogCore {
     LifeState life_ = LifeState::opening;
     bool constructed_ = false, ended_ = false;
     /// Constructed by a reconnect: the kernel's hint and marks are not known.
-    bool reconnected_ = false, resumed_before_ = false, joined_before_ = false;
+    bool reconnected_ = false, resumed_before_ = false;
     /// A state of this instance had quorum, or came from a member: nosync no longer speaks of it.
     bool had_quorum_ = false;
     std::optional<std::uint32_t> resume_seq_;  ///< of the last RESUME

@@ -35,10 +35,6 @@ void MirrorLogCore::became_valid(bool known, Instant now, Effects& effects) {
 /// is the state that this instance was part of before, or started itself; else others may have recovered meanwhile what
 /// this kernel wrote.
 void MirrorLogCore::say_again(bool known, Instant now, Effects& effects) {
-    const bool first_time = !std::exchange(joined_before_, true) && !reconnected_;
-    const bool has_marks = state_->marks().has_everything(owner()) || !state_->marks().of(owner()).empty();
-    // Another instance with this luid (an address in the kernel) had them, and its end found no daemon that knew it.
-    if (first_time && has_marks) outbox_.add({OpKind::resumed, 1, 1});
     // Kernels of a side that gave way may have marked what they knew to be in sync.
     for (const Op& op : std::exchange(reached_before_, {}))
         outbox_.add(op);

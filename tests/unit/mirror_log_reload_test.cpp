@@ -276,26 +276,6 @@ TEST_F(Reload, kernel_that_was_not_heard_of_may_turn_out_to_be_gone) {
     recover_all(2);
 }
 
-// The kernel has removed an instance while no daemon knew it, with a write that one leg lacks; the next table gets the
-// same address.
-TEST_F(Reload, marks_of_an_instance_that_ended_unheard_are_no_marks_of_the_next_one_with_its_luid) {
-    for (const std::string table : {core_log, disk_log}) {
-        begin(table);
-        call(1, R::flush, list({5}));
-        cluster->kill(1);
-        cluster->revive(1, false);
-        call(1, R::ctr, ConstructorText{table, false});
-        call(1, R::resume);
-        cluster->advance(1s);
-        ASSERT_TRUE(node(1).core->valid());
-        expect_equal({1, 2, 3});
-        EXPECT_FALSE(state(2).sync().test(5)) << table;
-        EXPECT_TRUE(state(2).marks().of(owner(1)).empty());
-        EXPECT_TRUE(state(2).knows(owner(1)));
-        recover_all(2);
-    }
-}
-
 // They had marked nothing, and nobody waits for them.
 TEST_F(Reload, table_loaded_again_as_the_others_leave_has_nothing_of_them) {
     for (const NodeId id : {1U, 2U, 3U})
