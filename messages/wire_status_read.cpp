@@ -76,18 +76,17 @@ void unpack(const Json& json, MarksOfOwner& out) {
             if (region.is_number_unsigned()) out.sample.push_back(region.get<RegionNumber>());
 }
 
+void unpack(const Json& json, MemberId& out) {
+    take(json, "node", out.node);
+    take(json, "process", out.process);
+}
+
 void unpack(const Json& json, MemberStatus& out) {
-    take(json, "node", out.id.node);
-    take(json, "process", out.id.process);
+    unpack(json, out.id);
     take(json, "valid", out.valid);
     take(json, "server", out.server);
     take(json, "legacy", out.legacy);
     take(json, "version", out.version);
-}
-
-void unpack(const Json& json, MemberId& out) {
-    take(json, "node", out.node);
-    take(json, "process", out.process);
 }
 
 void unpack(const Json& json, DeviceStatus& out) {

@@ -245,8 +245,7 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
             consider(device_rewrite_due_);
         if (now < device_doubt_until_ && (takes_over_ || state_->hands_device_over())) consider(device_doubt_until_);
         consider(digest_due_);
-        for (const auto& [node, since] : doubted_since_)
-            consider(since + config_.settings.back_within);
+        consider(doubted_since_.next_due(config_.settings.back_within));
     }
     if (control_.has_undelivered()) consider(control_.resend_due());
     if (sender_) consider(sender_heard_ + ControlOutbox::resend_after);
@@ -260,9 +259,7 @@ void MirrorLogCore::wake(Instant now, Effects& effects) {
     if (regained_at_ && !merging_) consider(*regained_at_ + config_.settings.quorum_settle);
     for (const auto& [node, since] : nodes_lost_)
         consider(since + config_.settings.view_doubt);
-    if (quorate())
-        for (const auto& [node, since] : ring_lost_)
-            consider(since + config_.settings.fenced_after);
+    if (quorate()) consider(ring_lost_.next_due(config_.settings.fenced_after));
     if (!next || (scheduled_ && *scheduled_ <= *next)) return;
     scheduled_ = std::max(*next, now);
     effects.emplace_back(WakeEffect{*scheduled_});

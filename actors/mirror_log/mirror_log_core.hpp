@@ -34,6 +34,7 @@
 #include "actors/mirror_log/log_config.hpp"
 #include "actors/mirror_log/log_state.hpp"
 #include "actors/mirror_log/merging.hpp"
+#include "actors/mirror_log/node_waits.hpp"
 #include "actors/mirror_log/outbox.hpp"
 #include "actors/mirror_log/progress_meter.hpp"
 #include "actors/mirror_log/recovery_work.hpp"
@@ -105,6 +106,7 @@ class MirrorLogCore {
     void continue_leaving(Instant now, Effects& effects);
     void finish_leaving(Effects& effects);
     void drained();
+    bool has_state() const { return valid_ || (founding_ && applying_); }
     bool knows_the_latest() const;
     LeftBehind left_behind() const;
     void destroy(const KernelRequest& request, Instant now, Effects& effects);
@@ -181,6 +183,7 @@ class MirrorLogCore {
     void take_standing(MemberId sender, const Standing& standing, Effects& effects);
     void decide_merge(Effects& effects);
     std::vector<MemberId> awaited() const;
+    bool in_ring(NodeId node) const;
     void note_quorum(bool quorate_now, Instant now);
     void settle_quorum(Instant now, Effects& effects);
     void regain_quorum(Effects& effects);
@@ -329,7 +332,8 @@ class MirrorLogCore {
     std::optional<std::uint64_t> quorate_ring_, ring_before_;
     Instant quorate_since_{};
     std::set<NodeId> strangers_, daemonless_;
-    std::map<NodeId, Instant> ring_lost_;
+    /// With marks or grants, out of the ring; the server's: those that may have left in good order.
+    NodeWaits ring_lost_, doubted_since_;
     std::optional<Merging> merging_;
     /// Members that were there before us and may have the state; nodes of those whose daemons died before they gave it.
     std::set<MemberId> older_;
@@ -346,8 +350,6 @@ class MirrorLogCore {
     std::optional<LogState> before_;
     /// Ops that tell which regions were in sync in a state that gave way.
     std::vector<Op> reached_before_;
-    /// The server's: since when it waits for those that may have left in good order.
-    std::map<NodeId, Instant> doubted_since_;
     /// It may only in this ring; nothing: in any (corosync was lost, and nobody else could have quorum meanwhile).
     std::optional<std::uint64_t> kept_ring_;
     std::optional<StateReceiver> receiver_;
@@ -367,15 +369,13 @@ class MirrorLogCore {
 
     // durability
     /// Own ops below this have to be confirmed before a FLUSH is answered; those below confirmed_ are.
-    std::uint64_t need_ = 0;
-    std::uint64_t confirmed_ = 0, confirmed_by_other_ = 0;
+    std::uint64_t need_ = 0, confirmed_ = 0, confirmed_by_other_ = 0;
     /// By member: ops that wait for confirmation, confirmed by us so far.
     Progress to_confirm_, sent_confirm_, durable_;
     DeviceWriter writer_;
-    bool merged_ = false;
+    /// The device is merged; was it when another member became the server in place of this one?
+    bool merged_ = false, relieved_merged_ = false;
     std::uint64_t merge_need_ = 0;
-    /// Was the device merged when another member became the server in place of this one?
-    bool relieved_merged_ = false;
     /// Do those that this member relieves all vouch for what is on the device? False for good once one was lost.
     std::optional<bool> handed_whole_;
     /// The server's, before it has asked for the device's map; it has asked for it, and has not merged it.

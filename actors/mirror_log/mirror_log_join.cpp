@@ -121,25 +121,13 @@ void MirrorLogCore::take_before(const LogState& before, bool device_knows) {
 /// Who had died would be back after some time, with its kernel's marks. Of who is not in the ring other means tell.
 void MirrorLogCore::end_doubts(Instant now, Effects& effects) {
     if (!state_->has_doubts() || !is_server() || !quorate()) return doubted_since_.clear();
-    std::map<NodeId, Instant> still;
-    for (const NodeId node : state_->doubted_nodes()) {
-        if (std::find(view_->nodes.begin(), view_->nodes.end(), node) == view_->nodes.end()) continue;
-        const auto since = doubted_since_.find(node);
-        still[node] = since == doubted_since_.end() ? now : since->second;
-    }
-    doubted_since_ = std::move(still);
-    for (auto& [node, since] : doubted_since_) {
-        const Instant late = now - since - config_.settings.back_within;
-        if (late < Instant{0}) continue;
-        if (late > stopped_when_late_by) {
-            // A daemon that was stopped hears next who came back.
-            since += late + stopped_when_late_by;
-            continue;
-        }
+    std::set<NodeId> doubted = state_->doubted_nodes();
+    std::erase_if(doubted, [this](NodeId node) { return !in_ring(node); });
+    doubted_since_.keep(doubted, now);
+    const std::vector<NodeId> gone = doubted_since_.take_overdue(config_.settings.back_within, now);
+    for (const NodeId node : gone)
         outbox_.add({OpKind::node_gone, node, 1});
-        since = now;
-    }
-    if (outbox_.has_unsent()) outbox_.send(effects, now);
+    if (!gone.empty()) outbox_.send(effects, now);
 }
 
 // Until the state is here only what brings it counts; what is delivered behind its point is kept, and all since the

@@ -67,19 +67,19 @@ void MirrorLogCore::keep(Effects& effects) {
     if (resume_unanswered_ && std::any_of(effects.begin(), effects.end(), answers_resume)) resume_unanswered_ = false;
     const std::set<std::uint64_t> changed = state_ ? state_->take_changed_lines() : std::set<std::uint64_t>{};
     if (!keeper_.begun() || life_ == LifeState::opening) return;
+    const bool drained = drained_ && my_marks_.empty();
     // What was kept is still all there is until the group has taken it in.
     if (kept_ && !valid_) {
         kept_->standing.reconnecting = resume_unanswered_;
         kept_->standing.log_failed = log_failed_;
-        kept_->standing.drained = drained_ && my_marks_.empty();
+        kept_->standing.drained = drained;
         auto effect = keeper_.take(kept_->standing, {}, kept_->in_sync, kept_->reached);
         if (effect) effects.insert(effects.begin(), std::move(*effect));
         return;
     }
     if (life_ == LifeState::pending) return;
-    const KeptStanding standing{
-        past_presuspend_, resume_unanswered_,           marks_unknown_, log_failed_, recovery_.current(),
-        alone_in_ring(),  drained_ && my_marks_.empty()};
+    const KeptStanding standing{past_presuspend_,    resume_unanswered_, marks_unknown_, log_failed_,
+                                recovery_.current(), alone_in_ring(),    drained};
     const bool alone = standing.ring != 0;
     auto effect = keeper_.take(standing, changed, alone ? state_->sync().raw() : std::span<const std::uint64_t>{},
                                alone ? state_->reached().raw() : std::span<const std::uint64_t>{});

@@ -209,7 +209,7 @@ void MirrorLogCore::continue_leaving(Instant now, Effects& effects) {
 
 void MirrorLogCore::finish_leaving(Effects& effects) {
     LeftBehind left = left_behind();
-    if (valid_ || (founding_ && applying_)) {
+    if (has_state()) {
         const bool alone = valid_ && group_.size() == 1 && view_ && view_->nodes.size() <= 1;
         const bool last = state_->confirmer_of(self_) == nullptr;
         state_kept_ = alone ? StateKept::whole : last ? StateKept::others : StateKept::nothing;
@@ -255,13 +255,12 @@ void MirrorLogCore::drained() {
 LeftBehind MirrorLogCore::left_behind() const {
     const std::optional<LogState>& known = before_ ? before_ : state_;
     if (!knows_the_latest() || !known || !known->knows_others(owner())) return {};
-    const bool has_state = valid_ || (founding_ && applying_);
-    return {known->save(), has_state ? known->confirmer_of(self_) == nullptr : state_kept_ != StateKept::marks};
+    return {known->save(), has_state() ? known->confirmer_of(self_) == nullptr : state_kept_ != StateKept::marks};
 }
 
 /// Not if others may be there that have a state: they know more.
 bool MirrorLogCore::knows_the_latest() const {
-    if (valid_ || (founding_ && applying_)) return true;
+    if (has_state()) return true;
     return state_kept_ != StateKept::nothing && !applying_ && older_.empty();
 }
 

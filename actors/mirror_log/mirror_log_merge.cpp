@@ -119,7 +119,7 @@ std::vector<MemberId> MirrorLogCore::awaited() const {
 
 void MirrorLogCore::node_gone(NodeId node, Instant now, Effects& effects) {
     if (ended_ || !valid_) return;
-    if (view_ && std::find(view_->nodes.begin(), view_->nodes.end(), node) != view_->nodes.end())
+    if (in_ring(node))
         return say(LogLevel::error,
                    "node " + std::to_string(node) + " is said to be gone, but is in the cluster: its marks stay",
                    effects);
@@ -134,25 +134,14 @@ void MirrorLogCore::node_gone(NodeId node, Instant now, Effects& effects) {
 void MirrorLogCore::watch_fencing(Instant now, Effects& effects) {
     const Instant limit = config_.settings.fenced_after;
     if (limit == Instant{0} || !valid_ || !view_) return;
-    std::map<NodeId, Instant> still;
-    for (const Owner who : state_->absent_owners()) {
-        const bool in_ring = std::find(view_->nodes.begin(), view_->nodes.end(), who.node) != view_->nodes.end();
-        if (in_ring) continue;
-        const auto since = ring_lost_.find(who.node);
-        still[who.node] = since == ring_lost_.end() ? now : since->second;
-    }
-    ring_lost_ = std::move(still);
+    std::set<NodeId> lost;
+    for (const Owner who : state_->absent_owners())
+        if (!in_ring(who.node)) lost.insert(who.node);
+    ring_lost_.keep(lost, now);
     if (!quorate()) return;
-    for (auto& [node, since] : ring_lost_) {
-        const Instant due = since + limit;
-        if (now < due) continue;
-        if (now - due > stopped_when_late_by) {
-            since = now - limit + stopped_when_late_by;
-            continue;
-        }
+    for (const NodeId node : ring_lost_.take_overdue(limit, now)) {
         say(LogLevel::warning, "node " + std::to_string(node) + " counts as fenced", effects, LogEvent::node_gone);
         outbox_.add({OpKind::node_gone, node, 1});
-        since = now;
     }
     if (outbox_.has_unsent()) outbox_.send(effects, now);
 }

@@ -12,6 +12,11 @@ bool MirrorLogCore::quorate() const {
                         [this](NodeId node) { return nodes_lost_.contains(node); });
 }
 
+/// As far as this node was told.
+bool MirrorLogCore::in_ring(NodeId node) const {
+    return view_ && std::find(view_->nodes.begin(), view_->nodes.end(), node) != view_->nodes.end();
+}
+
 void MirrorLogCore::quorum(const QuorumView& view, Instant now, Effects& effects) {
     if (ended_) return;
     const bool before = quorate();
@@ -37,9 +42,7 @@ void MirrorLogCore::follow_nodes(const Membership& membership, Instant now) {
         if (gone.reason != ChangeReason::node_down || node == self_.node) continue;
         device_doubt_until_ = now + config_.settings.device_doubt;
         strangers_.insert(node);
-        if (!view_) continue;
-        if (std::find(view_->nodes.begin(), view_->nodes.end(), node) != view_->nodes.end())
-            nodes_lost_.try_emplace(node, now);
+        if (in_ring(node)) nodes_lost_.try_emplace(node, now);
     }
     for (const MemberChange& come : membership.joined) {
         nodes_lost_.erase(come.member.node);

@@ -74,11 +74,15 @@ void add_marks(Lines& lines, const std::vector<MarksOfOwner>& marks) {
     lines.more(marks.size());
 }
 
+std::string member_text(MemberId id) {
+    return "node " + std::to_string(id.node) + " process " + std::to_string(id.process);
+}
+
 void add_members(Lines& lines, const std::vector<MemberStatus>& members) {
     lines.field("members", members.empty() ? "none" : "");
     for (std::size_t i = 0; i < std::min(members.size(), listed_max); ++i) {
         const auto& member = members[i];
-        auto text = "node " + std::to_string(member.id.node) + " process " + std::to_string(member.id.process);
+        auto text = member_text(member.id);
         text += member.valid ? ": valid" : ": no state yet";
         if (member.server) text += ", server";
         if (member.legacy) text += ", legacy";
@@ -107,7 +111,7 @@ void add_awaited(Lines& lines, const std::vector<MemberId>& awaited) {
     if (awaited.empty()) return;
     lines.field("awaited", "");
     for (const MemberId member : awaited)
-        lines.item("node " + std::to_string(member.node) + " process " + std::to_string(member.process));
+        lines.item(member_text(member));
 }
 
 void add_log(Lines& lines, const LogStatus& log) {

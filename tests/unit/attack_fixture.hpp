@@ -30,10 +30,6 @@ struct Attack : Group {
         call(id, R::ctr, ConstructorText{arguments, true});
         call(id, R::resume);
     }
-    void suspend(NodeId id) {
-        call(id, R::presuspend);
-        call(id, R::postsuspend);
-    }
     bool marked(NodeId id, NodeId by, RegionNumber region) { return state(id).marks().marked_by(owner(by), region); }
 };
 

@@ -31,6 +31,10 @@ struct Group : ::testing::Test {
             cluster->start(id);
     }
     auto call(NodeId id, R type, RequestPayload payload = {}) { return cluster->call(id, type, std::move(payload)); }
+    void suspend(NodeId id) {
+        call(id, R::presuspend);
+        call(id, R::postsuspend);
+    }
     int error(NodeId id, R type, RequestPayload payload = {}) {
         const auto reply = call(id, type, std::move(payload));
         return reply ? reply->error : 1;

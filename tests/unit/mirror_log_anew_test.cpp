@@ -54,8 +54,7 @@ TEST_F(Anew, side_that_starts_anew_leaves_alone_what_the_others_had_marked) {
 }
 
 TEST_F(Anew, member_that_waits_for_the_state_that_starts_anew_leaves_them_alone_as_well) {
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(2, type);
+    suspend(2);
     call(3, R::flush, list({6}));
     cluster->set_quorum(1, false);
     cluster->partition({3});
@@ -150,8 +149,7 @@ TEST_F(Anew, region_whose_mark_outlasted_a_suspend_is_not_recovered_by_others) {
 
 // The group does not see a node go whose daemon was lost before.
 TEST_F(Anew, node_without_a_daemon_may_have_started_the_log_on_the_other_side) {
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(2, type);
+    suspend(2);
     cluster->kill(3);
     cluster->partition({1});
     cluster->restart(3, false);
@@ -168,8 +166,7 @@ TEST_F(Anew, node_without_a_daemon_may_have_started_the_log_on_the_other_side) {
 TEST_F(Anew, node_whose_corosync_was_lost_leaves_alone_what_the_others_had_marked) {
     call(2, R::flush, list({6}));
     cluster->lose_cluster(1);
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(3, type);
+    suspend(3);
     cluster->partition({2});
     cluster->regain_cluster(1);
     cluster->advance(20s);
@@ -196,8 +193,7 @@ TEST_F(Anew, what_the_log_device_calls_clean_is_nobodys_any_more) {
     call(3, R::flush, list({7}));
     cluster->lose_cluster(1);
     call(3, R::clear_region, list({7}));
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(3, type);
+    suspend(3);
     cluster->advance(20s);
     cluster->partition({2});
     cluster->regain_cluster(1);
@@ -210,8 +206,7 @@ TEST_F(Anew, what_the_log_device_calls_clean_is_nobodys_any_more) {
 
 TEST_F(Anew, last_member_that_is_suspended_remembers_what_a_node_out_of_sight_had_marked) {
     call(2, R::flush, list({6}));
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(3, type);
+    suspend(3);
     cluster->partition({2});
     for (const R type : {R::presuspend, R::postsuspend, R::resume})
         call(1, type);

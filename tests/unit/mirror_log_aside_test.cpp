@@ -11,6 +11,13 @@ struct Aside : Group {
         start({1, 2, 3});
         recover_all(1);
     }
+    /// A new daemon on node 1, as far as the kernel's RESUME; nothing of that is delivered yet.
+    void create_again() {
+        cluster->kill(1);
+        cluster->revive(1, false);
+        call(1, R::ctr, ConstructorText{core_log, true});
+        cluster->ask(1, R::resume);
+    }
 };
 
 // Two instances are created again, and the one in use hears first that there is another: its kernel's hint and marks
@@ -18,12 +25,8 @@ struct Aside : Group {
 TEST_F(Aside, log_that_gives_way_before_it_is_known_to_be_in_use_keeps_what_it_knows_of_its_kernel) {
     cluster->lose_state_files = true;
     for (const NodeId id : {2U, 3U})
-        for (const R type : {R::presuspend, R::postsuspend})
-            call(id, type);
-    cluster->kill(1);
-    cluster->revive(1, false);
-    call(1, R::ctr, ConstructorText{core_log, true});
-    cluster->ask(1, R::resume);
+        suspend(id);
+    create_again();
     ASSERT_EQ(node(1).core->life(), LifeState::joining);
     cluster->supersede(1);
     EXPECT_EQ(node(1).core->life(), LifeState::suspended);
@@ -35,10 +38,7 @@ TEST_F(Aside, log_that_gives_way_before_it_is_known_to_be_in_use_keeps_what_it_k
 // The earlier daemon had answered its MARK, and told nobody of it.
 TEST_F(Aside, flush_of_a_log_that_gave_way_waits_until_its_mark_is_durable) {
     cluster->ask(1, R::mark_region, list({9}));
-    cluster->kill(1);
-    cluster->revive(1, false);
-    call(1, R::ctr, ConstructorText{core_log, true});
-    cluster->ask(1, R::resume);
+    create_again();
     cluster->supersede(1);
     ASSERT_EQ(node(1).core->life(), LifeState::suspended);
     const auto flush = cluster->ask(1, R::flush, RegionList{});
@@ -50,10 +50,7 @@ TEST_F(Aside, flush_of_a_log_that_gave_way_waits_until_its_mark_is_durable) {
 
 TEST_F(Aside, log_that_gave_way_may_be_suspended_after_all) {
     cluster->ask(1, R::mark_region, list({9}));
-    cluster->kill(1);
-    cluster->revive(1, false);
-    call(1, R::ctr, ConstructorText{core_log, true});
-    cluster->ask(1, R::resume);
+    create_again();
     cluster->supersede(1);
     for (const R type : {R::presuspend, R::postsuspend, R::flush})
         EXPECT_EQ(error(1, type), 0);
@@ -64,12 +61,8 @@ TEST_F(Aside, log_that_gave_way_may_be_suspended_after_all) {
 // use.
 TEST_F(Aside, marks_that_outlasted_a_suspend_show_no_use_to_the_next_daemon) {
     call(1, R::flush, list({5}));
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(1, type);
-    cluster->kill(1);
-    cluster->revive(1, false);
-    call(1, R::ctr, ConstructorText{core_log, true});
-    cluster->ask(1, R::resume);
+    suspend(1);
+    create_again();
     cluster->supersede(1);
     EXPECT_EQ(error(1, R::flush, RegionList{}), 0);
     EXPECT_EQ(node(1).core->life(), LifeState::suspended);

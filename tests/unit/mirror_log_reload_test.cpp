@@ -16,16 +16,30 @@ struct Reload : Group {
         start({1, 2, 3});
         recover_all(1);
     }
+    /// Node 2 has marked region 6, and loses its daemon; node 3 has left.
+    void leave_a_kernel_without_a_daemon() {
+        call(2, R::flush, list({6}));
+        suspend(3);
+        cluster->kill(2);
+    }
+    /// Node 1 has marked region 5; its daemon dies before it has given node 2 the state.
+    void lose_the_only_daemon_as_another_joins(const std::string& arguments) {
+        use(arguments);
+        start({1});
+        recover_all(1);
+        call(1, R::flush, list({5}));
+        cluster->add(2);
+        call(2, R::ctr, ConstructorText{arguments, false});
+        cluster->ask(2, R::resume);
+        cluster->kill(1);
+    }
 };
 
 // The daemon of node 2 alone is gone: its kernel still writes region 6.
 TEST_F(Reload, table_loaded_again_on_the_last_node_leaves_alone_what_a_kernel_without_a_daemon_had_marked) {
     for (const std::string table : {core_log, disk_log}) {
         begin(table);
-        call(2, R::flush, list({6}));
-        for (const R type : {R::presuspend, R::postsuspend})
-            call(3, type);
-        cluster->kill(2);
+        leave_a_kernel_without_a_daemon();
         cluster->reload(1);
         cluster->advance(20s);
         ASSERT_TRUE(node(1).core->valid());
@@ -47,11 +61,9 @@ TEST_F(Reload, table_loaded_again_on_the_last_node_leaves_alone_what_a_kernel_wi
 TEST_F(Reload, table_loaded_again_finds_the_others_gone_and_leaves_alone_what_they_had_marked) {
     for (const std::string table : {core_log, disk_log}) {
         begin(table);
-        for (const R type : {R::presuspend, R::postsuspend})
-            call(3, type);
+        suspend(3);
         call(2, R::flush, list({6}));
-        for (const R type : {R::presuspend, R::postsuspend})
-            call(1, type);
+        suspend(1);
         // It had marked this since.
         call(2, R::flush, list({7}));
         cluster->kill(2);
@@ -78,8 +90,7 @@ TEST_F(Reload, who_left_in_good_order_is_waited_for_a_minute_alone) {
         const RegionNumber copied = pair(2, R::get_resync_work).region;
         call(2, R::flush, list({60}));
         for (const NodeId id : {1U, 2U})
-            for (const R type : {R::presuspend, R::postsuspend})
-                call(id, type);
+            suspend(id);
         cluster->reload(1);
         ASSERT_TRUE(node(1).core->valid());
         EXPECT_TRUE(state(1).marks().marked_by(owner(2), copied));
@@ -99,8 +110,7 @@ TEST_F(Reload, who_was_doubted_and_came_back_is_doubted_no_more) {
     recover_all(1);
     call(2, R::flush, list({6}));
     for (const NodeId id : {1U, 2U})
-        for (const R type : {R::presuspend, R::postsuspend})
-            call(id, type);
+        suspend(id);
     cluster->reload(1);
     cluster->advance(10s);
     call(2, R::resume);
@@ -117,8 +127,7 @@ TEST_F(Reload, who_had_no_daemon_when_the_last_ones_left_is_not_doubted) {
     call(2, R::flush, list({6}));
     cluster->kill(2);
     for (const NodeId id : {1U, 3U})
-        for (const R type : {R::presuspend, R::postsuspend})
-            call(id, type);
+        suspend(id);
     cluster->reload(1);
     cluster->advance(Settings{}.back_within + 5s);
     ASSERT_TRUE(node(1).core->valid());
@@ -130,15 +139,13 @@ TEST_F(Reload, who_had_no_daemon_when_the_last_ones_left_is_not_doubted) {
 TEST_F(Reload, doubts_outlive_who_had_them) {
     call(2, R::flush, list({6}));
     for (const NodeId id : {3U, 1U, 2U})
-        for (const R type : {R::presuspend, R::postsuspend})
-            call(id, type);
+        suspend(id);
     cluster->reload(1);
     ASSERT_TRUE(state(1).has_doubts());
     call(3, R::resume);
     ASSERT_TRUE(node(3).core->valid());
     expect_equal({1, 3});
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(1, type);
+    suspend(1);
     EXPECT_TRUE(state(3).marks().marked_by(owner(2), 6));
     cluster->advance(Settings{}.back_within + 1s);
     EXPECT_TRUE(state(3).absent_owners().empty());
@@ -149,12 +156,10 @@ TEST_F(Reload, doubts_outlive_who_had_them) {
 TEST_F(Reload, doubts_outlive_a_suspend) {
     call(2, R::flush, list({6}));
     for (const NodeId id : {3U, 1U, 2U})
-        for (const R type : {R::presuspend, R::postsuspend})
-            call(id, type);
+        suspend(id);
     cluster->reload(1);
     ASSERT_TRUE(state(1).has_doubts());
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(1, type);
+    suspend(1);
     call(1, R::resume);
     ASSERT_TRUE(node(1).core->valid());
     EXPECT_TRUE(state(1).marks().marked_by(owner(2), 6));
@@ -166,10 +171,7 @@ TEST_F(Reload, doubts_outlive_a_suspend) {
 
 // corosync is restarted on the last node, which is suspended and resumed meanwhile.
 TEST_F(Reload, suspend_while_the_group_is_joined_keeps_what_others_had_marked) {
-    call(2, R::flush, list({6}));
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(3, type);
-    cluster->kill(2);
+    leave_a_kernel_without_a_daemon();
     cluster->lose_cluster(1);
     ASSERT_EQ(node(1).core->life(), LifeState::joining);
     for (const R type : {R::presuspend, R::postsuspend})
@@ -185,10 +187,8 @@ TEST_F(Reload, suspend_while_the_group_is_joined_keeps_what_others_had_marked) {
 
 TEST_F(Reload, who_was_seen_to_be_cut_off_is_not_doubted) {
     call(2, R::flush, list({6}));
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(1, type);
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(3, type);
+    suspend(1);
+    suspend(3);
     cluster->crash(2);
     cluster->reload(1);
     cluster->advance(2 * Settings{}.back_within);
@@ -200,8 +200,7 @@ TEST_F(Reload, who_was_seen_to_be_cut_off_is_not_doubted) {
 TEST_F(Reload, nosync_counts_for_what_the_others_had_not_marked) {
     call(2, R::flush, list({6}));
     for (const NodeId id : {1U, 3U})
-        for (const R type : {R::presuspend, R::postsuspend})
-            call(id, type);
+        suspend(id);
     cluster->kill(2);
     cluster->reload(1, "71680 clustered-core 1024 nosync");
     EXPECT_EQ(integer(1, R::in_sync, RegionNumber{5}), 1U);
@@ -218,8 +217,7 @@ TEST_F(Reload, suspend_of_a_log_that_was_alone_keeps_what_others_had_marked) {
     cluster->lose({2, 3}, ChangeReason::node_down);
     cluster->set_quorum(1, true);
     cluster->advance(20s);
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(1, type);
+    suspend(1);
     cluster->add(2);
     call(1, R::resume);
     cluster->advance(20s);
@@ -230,14 +228,7 @@ TEST_F(Reload, suspend_of_a_log_that_was_alone_keeps_what_others_had_marked) {
 // The only daemon with the state dies before it has given it: its kernel goes on with what it had marked.
 TEST_F(Reload, joiner_that_was_given_no_state_leaves_alone_what_that_kernel_may_write) {
     for (const std::string table : {core_log, disk_log}) {
-        use(table);
-        start({1});
-        recover_all(1);
-        call(1, R::flush, list({5}));
-        cluster->add(2);
-        call(2, R::ctr, ConstructorText{table, false});
-        cluster->ask(2, R::resume);
-        cluster->kill(1);
+        lose_the_only_daemon_as_another_joins(table);
         cluster->advance(20s);
         ASSERT_TRUE(node(2).core->valid());
         EXPECT_TRUE(state(2).marks().marked_by({1, unseen_luid}, 5)) << table;
@@ -258,14 +249,7 @@ TEST_F(Reload, joiner_that_was_given_no_state_leaves_alone_what_that_kernel_may_
 }
 
 TEST_F(Reload, kernel_that_was_not_heard_of_may_turn_out_to_be_gone) {
-    use(core_log);
-    start({1});
-    recover_all(1);
-    call(1, R::flush, list({5}));
-    cluster->add(2);
-    call(2, R::ctr, ConstructorText{core_log, false});
-    cluster->ask(2, R::resume);
-    cluster->kill(1);
+    lose_the_only_daemon_as_another_joins(core_log);
     cluster->advance(1s);
     ASSERT_TRUE(state(2).marks().has_everything({1, unseen_luid}));
     EXPECT_EQ(pair(2, R::get_resync_work).flag, 0U);
@@ -279,8 +263,7 @@ TEST_F(Reload, kernel_that_was_not_heard_of_may_turn_out_to_be_gone) {
 // They had marked nothing, and nobody waits for them.
 TEST_F(Reload, table_loaded_again_as_the_others_leave_has_nothing_of_them) {
     for (const NodeId id : {1U, 2U, 3U})
-        for (const R type : {R::presuspend, R::postsuspend})
-            call(id, type);
+        suspend(id);
     cluster->reload(1);
     ASSERT_TRUE(node(1).core->valid());
     EXPECT_TRUE(state(1).absent_owners().empty());
@@ -288,10 +271,7 @@ TEST_F(Reload, table_loaded_again_as_the_others_leave_has_nothing_of_them) {
 }
 
 TEST_F(Reload, nosync_of_a_table_loaded_again_does_not_speak_of_what_a_kernel_without_a_daemon_writes) {
-    call(2, R::flush, list({6}));
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(3, type);
-    cluster->kill(2);
+    leave_a_kernel_without_a_daemon();
     cluster->reload(1, "71680 clustered-core 1024 nosync");
     cluster->advance(20s);
     ASSERT_TRUE(node(1).core->valid());
@@ -299,10 +279,7 @@ TEST_F(Reload, nosync_of_a_table_loaded_again_does_not_speak_of_what_a_kernel_wi
 }
 
 TEST_F(Reload, larger_table_on_the_last_node_leaves_everything_to_a_kernel_without_a_daemon) {
-    call(2, R::flush, list({6}));
-    for (const R type : {R::presuspend, R::postsuspend})
-        call(3, type);
-    cluster->kill(2);
+    leave_a_kernel_without_a_daemon();
     cluster->reload(1, "81920 clustered-core 1024");
     cluster->advance(20s);
     ASSERT_TRUE(node(1).core->valid());
